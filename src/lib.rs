@@ -1,1 +1,19 @@
-//! xdoctor
+//! **xdoctor**: does this shim really intercept this program, and is this the environment that I think it is?
+//!
+//! Data flows one way, and each stage borrows from the one above it and knows nothing of those below:
+//!
+//! ```text
+//! elf ──► interpose ──► check ──► report
+//!             probe ──────┘
+//! ```
+//!
+//! - [`elf`]: one mapped file, read from its program headers: symbols, versions, dynamic section.
+//! - [`interpose`]: shim × runtime × client: what an API function is for, and why a shim misses it.
+//! - [`probe`]: a child process in isolation, with limits.
+//! - [`check`]: checklist, plan, run, outcome.
+//! - [`report`]: one file per format; a function of outcomes alone.
+//! - [`bundle`]: the embedded shim, runtime, client and checklists.
+//! - [`cli`]: one file per command: arguments, call, print.
+
+pub mod cli;
+pub mod elf;

@@ -1,1 +1,7 @@
-fn main(){}
+//! Arguments in, one command run, exit status out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xdoctor::cli::main(std::env::args_os()).into()
+}

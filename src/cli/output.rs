@@ -1,0 +1,151 @@
+//! Where a command's words go: results on stdout, remarks on stderr, colour and marks as the streams allow.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::exit::Exit;
+
+/// `--format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people; may change.
+    #[default]
+    Text,
+    /// For programs: one document, first member `schema`.
+    Json,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// NO_COLOR, CLICOLOR_FORCE, CLICOLOR=0, then whether the stream is a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What every command knows of where it prints to.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// The form that results take on stdout.
+    pub format: Format,
+    /// Remarks are left out.
+    pub quiet: bool,
+    /// How often `-v` was given.
+    pub verbose: u8,
+}
+
+impl Output {
+    /// Settles colour for the whole process, for what goes to stdout.
+    pub fn new(format: Format, color: Color, quiet: bool, verbose: u8) -> Output {
+        colored::control::set_override(wants_color(color, io::stdout().is_terminal()));
+        Output { format, quiet, verbose }
+    }
+
+    /// Whether marks may be drawn (`✓`), or must be spelled (`[ok]`): the locale is not UTF-8, or TERM=dumb.
+    pub fn draws_marks(&self) -> bool {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        let utf8 = locale.is_some_and(|name| {
+            let name = name.to_ascii_lowercase();
+            name.contains("utf-8") || name.contains("utf8")
+        });
+        utf8 && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    }
+
+    /// The width to fold text at: the terminal's, else 80 columns.
+    pub fn width(&self) -> usize {
+        terminal_size::terminal_size_of(io::stdout()).map_or(80, |(width, _)| usize::from(width.0)).max(40)
+    }
+
+    /// A remark on stderr, unless `-q`.
+    pub fn remark(&self, text: impl Display) {
+        if !self.quiet {
+            // A closed stderr is no reason to end.
+            let _ = writeln!(io::stderr(), "xdoctor: {text}");
+        }
+    }
+
+    /// Prints one JSON document.
+    ///
+    /// # Errors
+    /// Where stdout cannot be written.
+    pub fn json(&self, document: &impl Serialize) -> io::Result<()> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        serde_json::to_writer_pretty(&mut out, document)?;
+        out.write_all(b"\n")?;
+        out.flush()
+    }
+}
+
+fn wants_color(color: Color, terminal: bool) -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if set("NO_COLOR").is_some() => false,
+        Color::Auto if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+        Color::Auto if set("CLICOLOR").is_some_and(|value| value == "0") => false,
+        Color::Auto => terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+    }
+}
+
+/// The document that `--format json` prints where a command ends with exit status 2.
+#[derive(Serialize)]
+struct ErrorDocument<'a> {
+    schema: &'static str,
+    message: &'a str,
+    file: Option<String>,
+    line: Option<usize>,
+    column: Option<usize>,
+}
+
+/// Input that cannot be used, with the place in it where that is known.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Unusable {
+    /// What is wrong and what was expected.
+    pub message: String,
+    /// The file that is wrong.
+    pub file: Option<std::path::PathBuf>,
+    /// Line in it, from 1.
+    pub line: Option<usize>,
+    /// Column in it, in characters from 1.
+    pub column: Option<usize>,
+}
+
+/// Reports an error of exit status 2, or ends quietly where a reader closed the pipe.
+pub fn report_error(error: &anyhow::Error, format: Format) -> Exit {
+    if error.chain().any(is_closed_pipe) {
+        return Exit::Holds;
+    }
+    let message = format!("{error:#}");
+    if format == Format::Json {
+        let place = error.downcast_ref::<Unusable>();
+        let document = ErrorDocument {
+            schema: "xdoctor/error/1",
+            message: &message,
+            file: place.and_then(|p| p.file.as_ref()).map(|file| file.display().to_string()),
+            line: place.and_then(|p| p.line),
+            column: place.and_then(|p| p.column),
+        };
+        if let Ok(text) = serde_json::to_string(&document) {
+            let _ = writeln!(io::stdout(), "{text}");
+        }
+    }
+    let _ = writeln!(io::stderr(), "xdoctor: {message}");
+    Exit::Unusable
+}
+
+fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+    io.or(json) == Some(ErrorKind::BrokenPipe)
+}

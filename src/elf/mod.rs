@@ -1,0 +1,1 @@
+//! One mapped ELF file: header, dynamic section, symbols, versions.
