@@ -8,6 +8,7 @@
 //! ```
 //!
 //! - [`elf`]: one mapped file, read from its program headers: symbols, versions, dynamic section.
+//! - [`loader`]: what ld.so would do: where it finds a file.
 //! - [`interpose`]: shim × runtime × client: what an API function is for, and why a shim misses it.
 //! - [`probe`]: a child process in isolation, with limits.
 //! - [`check`]: checklist, plan, run, outcome.
@@ -17,3 +18,4 @@
 
 pub mod cli;
 pub mod elf;
+pub mod loader;
