@@ -18,4 +18,5 @@
 
 pub mod cli;
 pub mod elf;
+pub mod interpose;
 pub mod loader;

@@ -62,8 +62,8 @@ impl Args {
             None => true,
             Some(matcher) => text.is_some_and(|text| matcher.is_match(crate::elf::escape(text).to_text().as_ref())),
         };
-        !self.versions
-            && !(self.defined && !symbol.defined || self.undefined && symbol.defined)
+        let side = if symbol.defined { !self.undefined } else { !self.defined };
+        side && !self.versions
             && !symbol.is_debugging()
             && glob(&self.name, Some(symbol.name))
             && glob(&self.version_node, symbol.version.map(|version| version.name))

@@ -45,10 +45,10 @@ fn needs_escape(c: char) -> bool {
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if is_plain(self.0) {
-            if let Ok(text) = std::str::from_utf8(self.0) {
-                return f.write_str(text);
-            }
+        if is_plain(self.0)
+            && let Ok(text) = std::str::from_utf8(self.0)
+        {
+            return f.write_str(text);
         }
         for chunk in self.0.utf8_chunks() {
             for c in chunk.valid().chars() {

@@ -157,7 +157,7 @@ impl<'a> GnuTable<'a> {
     #[inline]
     fn may_hold(&self, hash: u32) -> bool {
         let bits = if self.reader.is_64() { 64 } else { 32 };
-        let word = (hash / bits & self.bloom_words.wrapping_sub(1)) as usize;
+        let word = ((hash / bits) & self.bloom_words.wrapping_sub(1)) as usize;
         let filter = if self.reader.is_64() {
             self.reader.u64(self.bloom_at + word * 8)
         } else {

@@ -55,7 +55,7 @@ impl<'a> Sections<'a> {
 
     /// A section's name.
     pub fn name(&self, index: usize) -> Option<&'a [u8]> {
-        self.get(index).and_then(|header| self.names.get(header.sh_name as usize))
+        self.get(index).and_then(|header| self.names.get(header.sh_name))
     }
 
     /// The number of entries that the section at `offset` gives the dynamic symbol table, where there is such a section.

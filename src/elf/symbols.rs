@@ -5,7 +5,7 @@ use goblin::elf::dynamic::{self as tag, DT_SYMENT, DT_SYMTAB, DT_VERSYM};
 use goblin::elf::section_header::{SHN_ABS, SHN_COMMON, SHN_UNDEF};
 use goblin::elf::symver::VERSYM_HIDDEN;
 
-use super::hash::{GnuTable, SysvTable};
+use super::hash::SysvTable;
 use super::reader::Reader;
 use super::{
     Binding, ElfError, HashTable, Image, Place, Sections, Segments, Strings, SymbolKind, Version, Versions, Visibility,
@@ -237,10 +237,10 @@ fn symbol_count(image: &Image<'_>, offset: usize, size: usize) -> Result<usize, 
     if let Some(table) = SysvTable::locate(reader, image.segments(), dynamic, image.machine())? {
         return Ok(table.symbol_count());
     }
-    if let Some(HashTable::Gnu(table)) = image.hash_table()? {
-        if let Some(count) = GnuTable::symbol_count(&table)? {
-            return Ok(count);
-        }
+    if let Some(HashTable::Gnu(table)) = image.hash_table()?
+        && let Some(count) = table.symbol_count()?
+    {
+        return Ok(count);
     }
     let room = reader.bytes.len().saturating_sub(offset) / size;
     let referenced = image.relocations().map(|relocation| relocation.symbol as usize + 1).max().unwrap_or(0);

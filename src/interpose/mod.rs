@@ -1,0 +1,3 @@
+//! A shim in front of a runtime: what it must export, and in which version nodes.
+
+pub mod version_script;
