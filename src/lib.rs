@@ -16,6 +16,7 @@
 //! - [`bundle`]: the embedded shim, runtime, client and checklists.
 //! - [`cli`]: one file per command: arguments, call, print.
 
+pub mod bundle;
 pub mod cli;
 pub mod elf;
 pub mod interpose;

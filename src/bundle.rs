@@ -1,0 +1,119 @@
+//! What the binary carries: the shim, the CPU runtime, the matmul client, the version map and a sample environment, built by
+//! `build.rs` and unpacked on demand.
+//!
+//! It exists for x86-64 Linux with glibc. Elsewhere [`entries`] and [`sample`] are empty, and unpacking is
+//! [`BundleError::Unsupported`].
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+include!(concat!(env!("OUT_DIR"), "/bundle_entries.rs"));
+
+/// One file of the bundle.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Where it goes, relative to the directory that the bundle is unpacked into.
+    pub path: &'static str,
+    /// Its contents.
+    pub bytes: &'static [u8],
+    /// Whether it is a program or a library: mode 0755, else 0644.
+    pub executable: bool,
+}
+
+/// Why the bundle could not be unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// This build carries none.
+    #[error("this build of xdoctor carries no bundle: it exists for x86-64 Linux with glibc")]
+    Unsupported,
+    /// A file could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// How the matmul client ends; its `--help` says the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ClientExit {
+    /// The result is right.
+    Correct = 0,
+    /// Its command line was wrong.
+    Usage = 2,
+    /// A call of the API failed; stderr and `message` say which, with which error, where.
+    HipError = 10,
+    /// The result is wrong.
+    WrongResult = 11,
+    /// The result holds a NaN: something was never written, or never copied back.
+    Nan = 12,
+    /// There is no device (hipErrorNoDevice).
+    NoDevice = 13,
+    /// The child that it exec'd at its end failed.
+    ChildFailed = 14,
+}
+
+impl ClientExit {
+    /// Every way that it ends in, apart from a signal.
+    pub const ALL: [Self; 7] =
+        [Self::Correct, Self::Usage, Self::HipError, Self::WrongResult, Self::Nan, Self::NoDevice, Self::ChildFailed];
+
+    /// The one with that exit status.
+    pub fn from_status(status: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|&exit| exit as i32 == status)
+    }
+}
+
+/// The shim, the runtimes, the clients and the version map.
+pub fn entries() -> &'static [Entry] {
+    ENTRIES
+}
+
+/// A sample environment under `sample/`: a source tree, and a shim that needs a library of its own.
+pub fn sample() -> &'static [Entry] {
+    SAMPLE
+}
+
+/// Writes [`entries`] into `dir`, which is made where it is not there; files of an earlier unpacking are replaced.
+///
+/// # Errors
+/// [`BundleError::Unsupported`], or the first path that could not be written.
+pub fn unpack(dir: &Path) -> Result<(), BundleError> {
+    unpack_all(dir, entries())
+}
+
+/// Writes [`sample`] into `dir`, as [`unpack`] does.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_sample(dir: &Path) -> Result<(), BundleError> {
+    unpack_all(dir, sample())
+}
+
+fn unpack_all(dir: &Path, entries: &[Entry]) -> Result<(), BundleError> {
+    if !SUPPORTED {
+        return Err(BundleError::Unsupported);
+    }
+    for entry in entries {
+        let path = dir.join(entry.path);
+        write(&path, entry).map_err(|source| BundleError::Write { path, source })?;
+    }
+    Ok(())
+}
+
+/// Beside it, then renamed: a library that some process has mapped is never written into.
+fn write(path: &Path, entry: &Entry) -> io::Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent)?;
+    let mut file = tempfile::NamedTempFile::new_in(parent)?;
+    io::Write::write_all(&mut file, entry.bytes)?;
+    let mode = if entry.executable { 0o755 } else { 0o644 };
+    file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
+    file.persist(path)?;
+    Ok(())
+}
