@@ -1,7 +1,7 @@
 //! Generates from the API table what the C parts need, compiles them, and writes down what the binary carries.
 
 #[path = "src/interpose/api.rs"]
-#[allow(dead_code, reason = "the library uses all of it, the build script little")]
+#[expect(dead_code, reason = "the library uses all of it, the build script little")]
 mod api;
 #[path = "build/compile.rs"]
 mod compile;

@@ -14,7 +14,7 @@ pub struct File {
     pub executable: bool,
 }
 
-const COUNTING: [&str; 3] = ["vector", "counters", "object"];
+const COUNTING: [&str; 4] = ["vector", "counters", "environment", "object"];
 const SHIM: [&str; 4] = ["lookup", "runtime", "shim", "trace"];
 const RUNTIME: [&str; 9] = ["runtime", "errors", "handles", "memory", "copy", "set", "stream", "device", "module"];
 const MAJORS: [&str; 3] = ["5", "6", "7"];

@@ -4,7 +4,6 @@
 
 #include <dlfcn.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 /* What every copy of the shim exports, under whatever file name it goes. */
@@ -95,13 +94,15 @@ static int open_by_name(struct loaded *runtime) {
     if (atomic_exchange(&tried, 1))
         return 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (find_in(dlopen(names[i], RTLD_NOW | RTLD_LOCAL), runtime))
+        if (find_in(dlopen(names[i], RTLD_NOW | RTLD_LOCAL), runtime)) {
+            xd_say("no HIP runtime was loaded when it was called, so %s was opened by its name: %s", names[i], runtime->name);
             return 1;
+        }
     return 0;
 }
 
 int runtime_find(struct loaded *runtime, int may_open) {
-    const char *pinned = secure_getenv("XDOCTOR_RUNTIME");
+    const char *pinned = xd_environment("XDOCTOR_RUNTIME");
     if (pinned && *pinned)
         return open_pinned(pinned, runtime);
     return find_loaded(runtime, NULL) || (may_open && open_by_name(runtime));

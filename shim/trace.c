@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,7 +16,7 @@ extern void *xd_real[XD_FUNCTIONS]; /* shim.c: the runtime's functions */
 static int wanted;
 
 static void read_environment(void) {
-    const char *value = getenv("XDOCTOR_TRACE");
+    const char *value = xd_environment("XDOCTOR_TRACE");
     wanted = value && !strcmp(value, "calls");
     if (value && *value && !wanted)
         xd_say("XDOCTOR_TRACE=%s is not known, and ignored; `calls` traces every call", value);

@@ -37,6 +37,9 @@ int xd_write_counters(void);
 /* Where the function's trampoline shall jump from now on. No effect once the counters have been written at exit. */
 void xd_retarget(unsigned index, void *target);
 
+/* environment.c. NULL in a process that runs with more rights than its user (AT_SECURE). */
+const char *xd_environment(const char *name);
+
 /* object.c: the object that this code is in. */
 const char *xd_own_path(void);
 const char *xd_own_build_id(void);

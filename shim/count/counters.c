@@ -111,7 +111,7 @@ static void start_over_in_child(void) {
 }
 
 static void start(void) {
-    const char *path = secure_getenv(xd_counters_variable);
+    const char *path = xd_environment(xd_counters_variable);
     if (path)
         snprintf(counters_path, sizeof counters_path, "%s", path);
     loaded_in = counting_in = getpid();
