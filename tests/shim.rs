@@ -4,6 +4,8 @@
 mod bundle;
 #[path = "support/c.rs"]
 mod c;
+#[path = "support/counters.rs"]
+mod counters;
 mod support;
 
 use std::collections::BTreeSet;
@@ -70,8 +72,8 @@ fn hide_runtimes(command: &mut Command, dir: &TempDir) {
     command.env("LD_LIBRARY_PATH", nothing);
 }
 
-fn counts(dir: &TempDir) -> bundle::Counters {
-    bundle::counters(&dir.path().join("counters"))
+fn counts(dir: &TempDir) -> counters::Counters {
+    counters::read(&dir.path().join("counters"))
 }
 
 /// `symbol@@node` of what a library defines.
@@ -156,7 +158,7 @@ fn each_call_of_the_client_is_counted_and_reaches_the_runtime_once() {
     let beside = dir.path().join("runtime");
     let mut command = shimmed(&bundle::file("bin/hip-matmul"), &dir);
     succeed(command.env("XDOCTOR_RUNTIME_COUNTERS", &beside));
-    let (shim_side, runtime_side) = (counts(&dir), bundle::counters(&beside));
+    let (shim_side, runtime_side) = (counts(&dir), counters::read(&beside));
     assert_eq!(shim_side.calls, runtime_side.calls);
     let roles: BTreeSet<Role> = shim_side
         .calls
@@ -194,7 +196,7 @@ fn percent_p_in_the_counters_name_is_the_pid() {
     assert_eq!(files.len(), 2, "the client's and that of the child that it exec'd");
     for file in files {
         let path = file.expect("a file").path();
-        let pid = &bundle::counters(&path).head["pid"];
+        let pid = &counters::read(&path).head["pid"];
         assert!(path.ends_with(format!("c.{pid}.txt")), "{}", path.display());
     }
 }
@@ -312,7 +314,7 @@ fn of_two_copies_the_first_counts_and_the_second_says_so() {
     let (_, err) = succeed(&mut command);
     assert!(err.contains("copy.so is a second copy of the shim"), "{err}");
     assert_eq!(counts(&dir).calls["hipLaunchKernel"], 1);
-    let second = bundle::counters(&dir.path().join("counters.2"));
+    let second = counters::read(&dir.path().join("counters.2"));
     assert!(second.calls.is_empty(), "{second:?}");
 }
 
@@ -330,7 +332,7 @@ fn a_forked_child_counts_from_zero_in_a_file_of_its_own() {
     let program = client(&dir, "fork.c", &[]);
     let (child, _) = succeed(&mut shimmed(&program, &dir));
     assert_eq!(counts(&dir).calls["hipGetDevice"], 4);
-    let child = bundle::counters(&dir.path().join(format!("counters.{}", child.trim())));
+    let child = counters::read(&dir.path().join(format!("counters.{}", child.trim())));
     assert_eq!(child.calls["hipGetDevice"], 2);
 }
 
