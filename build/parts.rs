@@ -28,7 +28,7 @@ pub fn build(toolchain: &Toolchain) -> Result<Vec<File>, String> {
     toolchain.compile(&[Object::new("fixtures/hip-matmul/matmul_cpu.c", "matmul_cpu", &[])])?;
     toolchain.link("matmul_cpu.so", &["matmul_cpu"], &["-shared"])?;
     toolchain.compile(&objects())?;
-    let mut files = vec![generated(toolchain, "share/hip_version.map")];
+    let mut files = vec![generated(toolchain, "share/hip_version.map", "hip_version.map")];
     files.push(link_shim(toolchain, "lib/libshimhip.so", &[], &[])?);
     for major in MAJORS {
         files.push(link_runtime(toolchain, major)?);
@@ -77,8 +77,8 @@ fn objects() -> Vec<Object> {
     objects
 }
 
-fn generated(toolchain: &Toolchain, path: &str) -> File {
-    File { path: path.to_owned(), from: toolchain.out.join("hip_version.map"), executable: false }
+fn generated(toolchain: &Toolchain, path: &str, name: &str) -> File {
+    File { path: path.to_owned(), from: toolchain.out.join(name), executable: false }
 }
 
 fn library(path: &str, from: PathBuf) -> File {
@@ -136,7 +136,8 @@ fn sample(toolchain: &Toolchain) -> Result<Vec<File>, String> {
     let hal_flag = hal.display().to_string();
     let flags = [hal_flag.as_str(), "-Wl,--enable-new-dtags,-rpath,$ORIGIN"];
     let shim = link_shim(toolchain, "sample/lib/libshimhip.so", &["use_hal"], &flags)?;
-    let mut files = vec![library(hal_path, hal), shim, generated(toolchain, "sample/source/hip_version.map")];
+    let mut files =
+        vec![library(hal_path, hal), shim, generated(toolchain, "sample/source/hip_version.map", "shim.map")];
     for source in ["README.md", "CMakeLists.txt", "src/hal.c", "src/use_hal.c"] {
         let here = std::env::current_dir().map_err(|error| error.to_string())?;
         files.push(File {

@@ -1,0 +1,161 @@
+//! What a shim's exports make of a client's references: covered, or missed and why.
+
+use crate::code::{Code, Severity};
+use crate::diagnosis::Diagnosis;
+
+use super::api::{Api, Role};
+use super::library::{Export, Library, Reference};
+
+/// Whether a definition satisfies a reference, by the rules of glibc's elf/dl-lookup.c (check_match).
+///
+/// `versioned` tells whether the definer has version information at all.
+pub fn satisfies(export: &Export, versioned: bool, reference: &Reference) -> bool {
+    match (&reference.version, &export.version) {
+        _ if !versioned => true,
+        (Some(wanted), Some(found)) => wanted == found,
+        (_, None) => !export.hidden,
+        (None, Some(_)) => !export.hidden,
+    }
+}
+
+/// Why each of `references` that the shim misses is missed; nothing where it covers them all.
+pub fn judge(shim: &Library, api: &Api, references: &[Reference]) -> Vec<Diagnosis> {
+    if !api.functions.iter().any(|function| shim.exports.contains_key(&function.symbol)) {
+        return vec![exports_nothing(shim, api, references)];
+    }
+    let mut diagnoses = Vec::new();
+    let mut misplaced: Vec<(&Reference, String)> = Vec::new();
+    let mut missing: Vec<&Reference> = Vec::new();
+    for reference in references {
+        match shim.exports.get(&reference.symbol) {
+            None => missing.push(reference),
+            Some(exports) if exports.iter().any(|export| satisfies(export, shim.is_versioned(), reference)) => {}
+            Some(exports) => misplaced.push((reference, versions(&reference.symbol, exports))),
+        }
+    }
+    if !misplaced.is_empty() {
+        diagnoses.push(wrong_node(shim, api, &misplaced, references.len()));
+    }
+    let (mangled, missing): (Vec<_>, Vec<_>) =
+        missing.into_iter().partition(|reference| mangled(shim, reference).is_some());
+    if !mangled.is_empty() {
+        diagnoses.push(mangled_name(shim, &mangled));
+    }
+    if !missing.is_empty() {
+        diagnoses.push(not_covered(shim, api, &missing));
+    }
+    if !shim.is_versioned() {
+        let expected = "version nodes as the runtime has them";
+        let actual = format!("no version information in {}", shim.name());
+        diagnoses.push(Diagnosis::new(Code::UnversionedShim, expected, actual));
+    }
+    diagnoses.sort_by_key(|diagnosis| std::cmp::Reverse(diagnosis.severity()));
+    diagnoses
+}
+
+/// The references that a client would hold if it used every function of the API.
+pub fn whole_api(api: &Api) -> Vec<Reference> {
+    let reference = |function: &super::api::Function| Reference {
+        symbol: function.symbol.clone(),
+        version: Some(function.node.clone()),
+        weak: false,
+    };
+    api.exported().map(reference).collect()
+}
+
+/// How a reference is written: `hipMalloc@hip_4.2`.
+pub fn spelled(reference: &Reference) -> String {
+    match &reference.version {
+        Some(version) => format!("{}@{version}", reference.symbol),
+        None => reference.symbol.clone(),
+    }
+}
+
+fn versions(symbol: &str, exports: &[Export]) -> String {
+    let one = |export: &Export| match (&export.version, export.default) {
+        (Some(version), true) => format!("{symbol}@@{version}"),
+        (Some(version), false) => format!("{symbol}@{version}"),
+        (None, _) => symbol.to_owned(),
+    };
+    exports.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn script_line(references: &[&Reference]) -> String {
+    let first = references.first().copied();
+    let node = first.and_then(|reference| reference.version.clone()).unwrap_or_else(|| "NODE".into());
+    let names = references.iter().filter(|r| r.version.as_deref() == Some(&node)).take(4);
+    let names = names.map(|reference| reference.symbol.as_str()).collect::<Vec<_>>().join("; ");
+    format!(
+        "link the shim with the runtime's version nodes, -Wl,--version-script=FILE with lines such as \
+         `{node} {{ global: {names}; }};`"
+    )
+}
+
+fn exports_nothing(shim: &Library, api: &Api, references: &[Reference]) -> Diagnosis {
+    let first = references.first().map(spelled).unwrap_or_default();
+    let expected = format!(
+        "the {} API among the shim's exports: {first} and {} more",
+        api.name,
+        references.len().saturating_sub(1)
+    );
+    let actual = format!("{} exports {} symbols, none of them of the API", shim.path.display(), shim.exports.len());
+    let first: Vec<&Reference> = references.iter().take(1).collect();
+    Diagnosis::new(Code::ExportsNothing, expected, actual).mended_by(script_line(&first))
+}
+
+fn critical(api: &Api, reference: &Reference) -> bool {
+    let role = api.function(&reference.symbol).map(|function| function.role);
+    matches!(role, Some(Role::Allocate | Role::Free | Role::Copy | Role::Launch))
+}
+
+fn weight(api: &Api, references: &[&Reference]) -> Severity {
+    if references.iter().any(|reference| critical(api, reference)) { Severity::Fail } else { Severity::Warn }
+}
+
+fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
+    const SHOWN: usize = 4;
+    let more = items.len().saturating_sub(SHOWN);
+    let shown = items.take(SHOWN).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// Nearly all in the right node is another mistake than none: one line of the script, not the whole of it.
+fn wrong_node(shim: &Library, api: &Api, misplaced: &[(&Reference, String)], all: usize) -> Diagnosis {
+    let references: Vec<&Reference> = misplaced.iter().map(|(reference, _)| *reference).collect();
+    let partial = misplaced.len() * 2 < all;
+    let expected = listed(references.iter().map(|reference| spelled(reference)));
+    let actual = format!("{} in {}", listed(misplaced.iter().map(|(_, found)| found.clone())), shim.name());
+    let code = if partial { Code::VersionPartial } else { Code::VersionMismatch };
+    let severity = if partial { weight(api, &references) } else { Severity::Fail };
+    Diagnosis::new(code, expected, actual).weighing(severity).mended_by(script_line(&references))
+}
+
+fn not_covered(shim: &Library, api: &Api, missing: &[&Reference]) -> Diagnosis {
+    let expected = listed(missing.iter().map(|reference| {
+        let role = api.function(&reference.symbol).map_or("other", |function| function.role.name());
+        format!("{} ({role})", spelled(reference))
+    }));
+    let actual = format!("{} exports none of these {}", shim.name(), missing.len());
+    Diagnosis::new(Code::NotCovered, expected, actual)
+        .weighing(weight(api, missing))
+        .mended_by(format!("define and export them in the shim; {}", script_line(missing)))
+}
+
+/// The mangled C++ function of the shim whose plain name is the one that is missing.
+fn mangled<'a>(shim: &'a Library, reference: &Reference) -> Option<&'a str> {
+    let plain = format!("{}{}", reference.symbol.len(), reference.symbol);
+    let candidates = shim.exports.keys().filter(|name| name.starts_with("_Z") && name.contains(&plain));
+    candidates.map(String::as_str).find(|name| demangles_to(name, &reference.symbol))
+}
+
+fn demangles_to(mangled: &str, plain: &str) -> bool {
+    let demangled = cpp_demangle::Symbol::new(mangled).ok().and_then(|symbol| symbol.demangle().ok());
+    demangled.is_some_and(|text| text.split('(').next() == Some(plain))
+}
+
+fn mangled_name(shim: &Library, references: &[&Reference]) -> Diagnosis {
+    let expected = listed(references.iter().map(|reference| spelled(reference)));
+    let actual = listed(references.iter().map(|reference| mangled(shim, reference).unwrap_or_default().to_owned()));
+    let fix = "declare them extern \"C\" in the shim's sources, and export the plain names in the runtime's nodes";
+    Diagnosis::new(Code::MangledName, expected, format!("{} exports {actual}", shim.name())).mended_by(fix)
+}

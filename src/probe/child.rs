@@ -1,0 +1,362 @@
+//! One command, run apart from everything else, with limits that end its whole process group.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal, setsid};
+
+use super::interrupt::interrupted;
+use super::output::{Capture, Captured};
+
+/// What a child may use up.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Wall time.
+    pub time: Duration,
+    /// Bytes on each of stdout and stderr.
+    pub output: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { time: Duration::from_secs(60), output: 16 << 20 }
+    }
+}
+
+/// A command to be run: in a session and process group of its own, stdin closed, no LD_* variable inherited.
+#[derive(Clone, Debug)]
+pub struct Child {
+    program: OsString,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    directory: Option<PathBuf>,
+    limits: Limits,
+    log: Option<PathBuf>,
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// By itself, with this status.
+    Exited(i32),
+    /// By this signal.
+    Signalled(i32),
+    /// It was ended when its time was up.
+    TimeLimit,
+    /// It was ended when it had printed more than it may.
+    OutputLimit,
+    /// It was ended because somebody pressed Ctrl-C.
+    Interrupted,
+}
+
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Ending::Exited(status) => write!(f, "exit status {status}"),
+            Ending::Signalled(signal) => {
+                let name = signal_hook::low_level::signal_name(signal).unwrap_or("unnamed");
+                write!(f, "signal {signal} ({name}; a shell calls it exit status {})", 128 + signal)
+            }
+            Ending::TimeLimit => f.write_str("ended at its time limit"),
+            Ending::OutputLimit => f.write_str("ended at its output limit"),
+            Ending::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+/// What came of a child.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub ending: Ending,
+    /// Wall time.
+    pub seconds: f64,
+    /// What it printed on stdout.
+    pub stdout: Captured,
+    /// What it printed on stderr.
+    pub stderr: Captured,
+}
+
+impl Ended {
+    /// The exit status, where it ended by itself.
+    pub fn exit(&self) -> Option<i32> {
+        match self.ending {
+            Ending::Exited(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The signal that ended it, where one did.
+    pub fn signal(&self) -> Option<i32> {
+        match self.ending {
+            Ending::Signalled(signal) => Some(signal),
+            _ => None,
+        }
+    }
+
+    /// The last line on stderr that says something, for messages.
+    pub fn last_word(&self) -> Option<String> {
+        let text = self.stderr.text();
+        text.lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .map(|line| crate::elf::escape(line.as_bytes()).to_string())
+    }
+}
+
+/// A command that could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start {}: {source}", .program.display())]
+pub struct StartError {
+    /// The command's program.
+    pub program: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+impl StartError {
+    /// Whether there is no such program.
+    pub fn is_missing(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
+/// After its end, how long to wait for whoever still holds the child's output open.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+impl Child {
+    /// A child that runs `program`, found on PATH unless it holds a slash.
+    pub fn new(program: impl AsRef<OsStr>) -> Child {
+        Child {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            directory: None,
+            limits: Limits::default(),
+            log: None,
+        }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Child {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable for this one command.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Child {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Runs it in this folder instead of here.
+    #[must_use]
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Child {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// Changes what it may use up.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Child {
+        self.limits = limits;
+        self
+    }
+
+    /// Keeps all that it prints in `STEM.stdout` and `STEM.stderr`.
+    #[must_use]
+    pub fn log(mut self, stem: Option<PathBuf>) -> Child {
+        self.log = stem;
+        self
+    }
+
+    /// The command as one would type it, with the variables set for it.
+    pub fn command_line(&self) -> String {
+        let env = self.env.iter().map(|(name, value)| format!("{}={}", name.display(), quoted(value)));
+        let words = std::iter::once(&self.program).chain(&self.args).map(|word| quoted(word));
+        env.chain(words).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Runs it to its end, or to a limit.
+    ///
+    /// # Errors
+    /// Where it cannot be started at all.
+    pub fn run(&self) -> Result<Ended, StartError> {
+        let failed = |source| StartError { program: self.program.clone().into(), source };
+        let started = Instant::now();
+        let mut child = self.command().spawn().map_err(failed)?;
+        let group = Pid::from_child(&child);
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+            return Err(failed(io::Error::other("its output could not be taken")));
+        };
+        let stdout = Capture::start(stdout, self.limits.output, self.log_file("stdout").map_err(failed)?);
+        let stderr = Capture::start(stderr, self.limits.output, self.log_file("stderr").map_err(failed)?);
+        let mut pause = Duration::from_micros(200);
+        let ending = loop {
+            if let Some(status) = child.try_wait().map_err(failed)? {
+                break ending_of(status);
+            }
+            if let Some(reason) = self.exhausted(started, &stdout, &stderr) {
+                break reason;
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(5));
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        // The group outlives its leader where it left children behind; nobody left in it is no error.
+        let _ = kill_process_group(group, Signal::KILL);
+        child.wait().map_err(failed)?;
+        let (stdout, stderr) = (stdout.finish(LAST_WORDS), stderr.finish(LAST_WORDS));
+        // A child that floods its output and then exits is as much over the limit as one that is caught at it.
+        let over = matches!(ending, Ending::Exited(_) | Ending::Signalled(_)) && (stdout.truncated || stderr.truncated);
+        let full = stdout.bytes.len() == self.limits.output || stderr.bytes.len() == self.limits.output;
+        let ending = if over && full { Ending::OutputLimit } else { ending };
+        Ok(Ended { ending, seconds, stdout, stderr })
+    }
+
+    fn exhausted(&self, started: Instant, stdout: &Capture, stderr: &Capture) -> Option<Ending> {
+        if interrupted() {
+            Some(Ending::Interrupted)
+        } else if stdout.is_over() || stderr.is_over() {
+            Some(Ending::OutputLimit)
+        } else if started.elapsed() > self.limits.time {
+            Some(Ending::TimeLimit)
+        } else {
+            None
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"LD_")) {
+            command.env_remove(name);
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
+        isolate(&mut command);
+        command
+    }
+
+    fn log_file(&self, stream: &str) -> io::Result<Option<File>> {
+        let Some(stem) = &self.log else { return Ok(None) };
+        if let Some(folder) = stem.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut name = stem.as_os_str().to_owned();
+        name.push(format!(".{stream}"));
+        File::create(Path::new(&name)).map(Some)
+    }
+}
+
+/// A session of its own keeps the child off the terminal; it dies with the thread that waits for it.
+fn isolate(command: &mut Command) {
+    let apart = || {
+        setsid()?;
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        Ok(())
+    };
+    // SAFETY: both calls are bare system calls (async-signal-safe), and the closure allocates nothing.
+    #[expect(unsafe_code, reason = "std has no safe way to start a session in the child")]
+    unsafe {
+        command.pre_exec(apart);
+    }
+}
+
+fn ending_of(status: ExitStatus) -> Ending {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ending::Exited(code),
+        (None, signal) => Ending::Signalled(signal.unwrap_or_default()),
+    }
+}
+
+/// A word as a POSIX shell reads it back.
+fn quoted(word: &OsStr) -> String {
+    let text = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=./:,@%^".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limits: Limits) -> Ended {
+        Child::new("sh").args(["-c", script]).limits(limits).run().expect("sh starts")
+    }
+
+    fn within(seconds: f64) -> Limits {
+        Limits { time: Duration::from_secs_f64(seconds), output: 1 << 20 }
+    }
+
+    #[test]
+    fn a_child_that_ends_by_itself_tells_its_status_and_words() {
+        let ended = shell("echo out; echo err >&2; exit 7", within(10.0));
+        assert_eq!(ended.ending, Ending::Exited(7));
+        assert_eq!((ended.stdout.text().as_str(), ended.stderr.text().as_str()), ("out\n", "err\n"));
+    }
+
+    #[test]
+    fn a_crash_names_its_signal() {
+        let ended = shell("kill -SEGV $$", within(10.0));
+        assert_eq!(ended.ending, Ending::Signalled(11));
+        assert!(ended.ending.to_string().contains("SIGSEGV"));
+    }
+
+    #[test]
+    fn the_time_limit_ends_the_whole_process_group() {
+        let folder = tempfile::tempdir().expect("scratch");
+        let file = folder.path().join("pid");
+        let ended = shell(&format!("sleep 300 & echo $! > {}; wait", file.display()), within(0.3));
+        assert_eq!(ended.ending, Ending::TimeLimit);
+        let pid: i32 = fs::read_to_string(file).expect("pid").trim().parse().expect("a number");
+        let gone = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            state.is_empty() || state.contains(") Z")
+        });
+        assert!(gone, "grandchild {pid} lives on");
+    }
+
+    #[test]
+    fn a_flood_of_output_is_cut_off_and_named() {
+        let ended = shell("yes", within(30.0));
+        assert_eq!(ended.ending, Ending::OutputLimit);
+        assert_eq!(ended.stdout.bytes.len(), 1 << 20);
+        assert!(ended.stdout.truncated);
+    }
+
+    #[test]
+    fn a_background_child_that_keeps_the_output_open_does_not_hold_the_run_up() {
+        let ended = shell("setsid --fork sleep 5; echo done", within(20.0));
+        assert_eq!(ended.ending, Ending::Exited(0));
+        assert!(ended.seconds < 4.0, "{}", ended.seconds);
+        assert!(ended.stdout.truncated);
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = Child::new("/no/such/program").run().expect_err("missing");
+        assert!(error.is_missing());
+        assert!(error.to_string().contains("/no/such/program"));
+    }
+
+    #[test]
+    fn a_command_line_reads_back_in_a_shell() {
+        let child = Child::new("prog").args(["a b", "it's", ""]).env("X", "1 2");
+        assert_eq!(child.command_line(), r"X='1 2' prog 'a b' 'it'\''s' ''");
+    }
+}

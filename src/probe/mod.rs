@@ -1,0 +1,15 @@
+//! A child process in isolation: what it may use, what it printed, how it ended, and what it left as evidence.
+
+mod bindings;
+mod child;
+mod counters;
+mod interrupt;
+mod output;
+mod words;
+
+pub use bindings::{Binding, Observed};
+pub use child::{Child, Ended, Ending, Limits, StartError};
+pub use counters::{Counters, CountersError};
+pub use interrupt::{interrupted, watch_for_interrupts};
+pub use output::Captured;
+pub use words::{LoaderWord, loader_words};
