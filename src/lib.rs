@@ -11,16 +11,24 @@
 //! - [`loader`]: what ld.so would do: where it finds a file.
 //! - [`interpose`]: shim × runtime × client: what an API function is for, and why a shim misses it.
 //! - [`probe`]: a child process in isolation, with limits, and what it leaves as evidence.
+//! - [`ladder`]: the evidence ladder, climbed with the bundled client.
+//! - [`check`]: checklist, plan, run, outcome.
+//! - [`report`]: one file per format; a function of outcomes alone.
 //! - [`code`], [`diagnosis`]: the stable names of what can be wrong, and one such finding.
+//! - [`bundle`], [`sample`]: the embedded shim, runtime and client, and the environment made of them.
 //! - [`scratch`]: a folder for a run's files.
 //! - [`cli`]: one file per command: arguments, call, print.
 
 pub mod bundle;
+pub mod check;
 pub mod cli;
 pub mod code;
 pub mod diagnosis;
 pub mod elf;
 pub mod interpose;
+pub mod ladder;
 pub mod loader;
 pub mod probe;
+pub mod report;
+pub mod sample;
 pub mod scratch;

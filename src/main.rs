@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    xdoctor::cli::main(std::env::args_os()).into()
+    ExitCode::from(xdoctor::cli::main(std::env::args_os()))
 }

@@ -1,7 +1,12 @@
 //! The command line: one file per command, each of them arguments → call → print.
 
+mod bundle;
+mod check;
+mod codes;
 mod exit;
+mod load;
 mod output;
+mod smoke;
 mod symbols;
 
 use std::ffi::OsString;
@@ -27,27 +32,52 @@ struct Cli {
     /// Say more; twice for all
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// What the exit status says
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "STYLE")]
+    exit_style: exit::ExitStyle,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    Check(check::Args),
+    Smoke(smoke::Args),
     Symbols(symbols::Args),
+    Codes(codes::Args),
+    Bundle(bundle::Args),
+    #[command(hide = true)]
+    Load(load::Args),
 }
 
-/// Runs the command that `args` ask for (the program's name first) and says how it ended.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
+/// Runs the command that `args` ask for (the program's name first); returns the exit status.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, &args),
+        Err(error) => return usage(&error, &args).status(exit_style(&args)),
     };
     let output = Output::new(cli.format, cli.color, cli.quiet, cli.verbose);
     let result = match cli.command {
+        Command::Check(args) => check::run(&args, output),
+        Command::Smoke(args) => smoke::run(&args, output),
         Command::Symbols(args) => symbols::run(&args, output),
+        Command::Codes(args) => codes::run(&args, output),
+        Command::Bundle(args) => bundle::run(&args, output),
+        Command::Load(args) => load::run(&args, output),
     };
-    result.unwrap_or_else(|error| output::report_error(&error, output.format))
+    let exit = result.unwrap_or_else(|error| output::report_error(&error, output.format));
+    exit.status(cli.exit_style)
+}
+
+/// Whether the word or pair of words is among the arguments, for what clap could not read.
+fn asks(args: &[OsString], flag: &str, value: &str) -> bool {
+    let joined = format!("{flag}={value}");
+    args.windows(2).any(|pair| pair[0] == flag && pair[1] == value) || args.iter().any(|arg| *arg == *joined)
+}
+
+fn exit_style(args: &[OsString]) -> exit::ExitStyle {
+    if asks(args, "--exit-style", "nagios") { exit::ExitStyle::Nagios } else { exit::ExitStyle::Plain }
 }
 
 /// Help and version are results; anything else is wrong usage.
@@ -56,8 +86,7 @@ fn usage(error: &clap::Error, args: &[OsString]) -> Exit {
         let _ = error.print();
         return Exit::Holds;
     }
-    let wants_json = args.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
-        || args.iter().any(|arg| arg == "--format=json");
+    let wants_json = asks(args, "--format", "json");
     if wants_json {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();

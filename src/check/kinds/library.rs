@@ -1,0 +1,172 @@
+//! `library`: an installed library is there, is ELF, and is the one meant.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::check::fields::Fields;
+use crate::check::finding::Finding;
+use crate::code::Code;
+use crate::diagnosis::Diagnosis;
+use crate::interpose::Library;
+
+use super::{Context, Found, Kind};
+
+#[derive(Debug)]
+struct LibraryCheck {
+    path: PathBuf,
+    soname: Option<String>,
+    build_id: Option<String>,
+    sha256: Option<String>,
+    needs: Vec<String>,
+}
+
+pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
+    let path = fields.required("path", "the library", Fields::path);
+    let check = LibraryCheck {
+        path: path.clone().unwrap_or_default(),
+        soname: fields.text("soname"),
+        build_id: fields.text("build_id"),
+        sha256: fields.text("sha256"),
+        needs: fields.texts("needed").unwrap_or_default(),
+    };
+    path.map(|_| Arc::new(check) as Arc<dyn Kind>)
+}
+
+impl Kind for LibraryCheck {
+    fn title(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        format!("{} is installed", name.display())
+    }
+
+    fn run(&self, _: &Context<'_>) -> Found {
+        let path = self.path.display();
+        match fs::metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Finding::violation(Diagnosis::new(Code::LibraryMissing, path.to_string(), "no such file"))
+                    .into();
+            }
+            Err(error) => return Finding::undetermined(format!("{path}: {error}")).into(),
+            Ok(_) => {}
+        }
+        let library = match Library::read(&self.path) {
+            Ok(library) => library,
+            Err(error) => {
+                let actual = error.source.to_string();
+                return Finding::violation(Diagnosis::new(Code::WrongType, format!("{path}, an ELF library"), actual))
+                    .into();
+            }
+        };
+        let mut finding = Finding::default();
+        match sha256(&self.path) {
+            Ok((hash, size)) => self.look_at_file(&hash, size, &mut finding),
+            Err(error) => return Finding::undetermined(format!("{path}: {error}")).into(),
+        }
+        self.look_at_names(&library, &mut finding);
+        self.look_at_search_path(&library, &mut finding);
+        finding.into()
+    }
+}
+
+impl LibraryCheck {
+    fn look_at_file(&self, hash: &str, size: u64, finding: &mut Finding) {
+        let changed = fs::metadata(&self.path).and_then(|metadata| metadata.modified());
+        let changed = changed.map_or_else(|_| "unknown".into(), |t| humantime::format_rfc3339_seconds(t).to_string());
+        finding.saw(format!("{}, {size} bytes, modified {changed}", self.path.display()));
+        finding.saw(format!("sha256 {hash}"));
+        if let Some(wanted) = self.sha256.as_ref().filter(|wanted| !wanted.eq_ignore_ascii_case(hash)) {
+            finding.violates(Diagnosis::new(Code::HashDiffers, format!("sha256 {wanted}"), format!("sha256 {hash}")));
+        }
+    }
+
+    fn look_at_names(&self, library: &Library, finding: &mut Finding) {
+        let soname = library.soname.as_deref().unwrap_or("none");
+        let build_id = library.build_id.as_deref().unwrap_or("none");
+        finding.saw(format!("SONAME {soname}, build id {build_id}, NEEDs {}", or_none(&library.needed.join(", "))));
+        if let Some(wanted) = self.soname.as_ref().filter(|wanted| *wanted != soname) {
+            let fix = format!("link it with -Wl,-soname,{wanted}");
+            let diagnosis =
+                Diagnosis::new(Code::SonameMismatch, format!("SONAME {wanted}"), format!("SONAME {soname}"));
+            finding.violates(diagnosis.mended_by(fix));
+        }
+        if let Some(wanted) = self.build_id.as_ref().filter(|wanted| !wanted.eq_ignore_ascii_case(build_id)) {
+            let actual = format!("build id {build_id}");
+            finding.violates(Diagnosis::new(Code::HashDiffers, format!("build id {wanted}"), actual));
+        }
+        for wanted in self.needs.iter().filter(|wanted| !library.needed.contains(wanted)) {
+            let actual = format!("it NEEDs {}", or_none(&library.needed.join(", ")));
+            finding.violates(Diagnosis::new(Code::MissingLibrary, format!("DT_NEEDED {wanted}"), actual));
+        }
+    }
+
+    /// Every folder that the library asks ld.so to search must be there: a dangling one is where another copy comes from.
+    fn look_at_search_path(&self, library: &Library, finding: &mut Finding) {
+        for (tag, list) in [("RUNPATH", &library.runpath), ("RPATH", &library.rpath)] {
+            let Some(list) = list else { continue };
+            finding.saw(format!("{tag} {list}"));
+            for folder in list.split(':').filter(|folder| !folder.is_empty()) {
+                let Some(place) = expand_origin(folder, &self.path) else {
+                    finding.saw(format!("{tag} {folder}: what it stands for depends on the processor; not looked for"));
+                    continue;
+                };
+                if !place.is_dir() {
+                    let expected = format!("{tag} {folder} leads to a folder");
+                    let actual = format!("{} is not there", place.display());
+                    let fix = format!(
+                        "link again with -Wl,-rpath,'$ORIGIN', or: patchelf --set-rpath '$ORIGIN' {}",
+                        self.path.display()
+                    );
+                    finding.violates(Diagnosis::new(Code::RunpathDangling, expected, actual).mended_by(fix));
+                }
+            }
+        }
+    }
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "nothing" } else { text }
+}
+
+/// Puts the library's own folder for $ORIGIN, as elf/dl-load.c does; `None` where the entry has $LIB or $PLATFORM.
+fn expand_origin(folder: &str, library: &Path) -> Option<PathBuf> {
+    let real = library.canonicalize().unwrap_or_else(|_| library.to_owned());
+    let origin = real.parent().unwrap_or(Path::new("/")).display().to_string();
+    let text = folder.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin);
+    (!text.contains("$LIB") && !text.contains("$PLATFORM") && !text.contains("${")).then(|| text.into())
+}
+
+fn sha256(path: &Path) -> io::Result<(String, u64)> {
+    let mut hasher = Sha256::new();
+    let size = io::copy(&mut File::open(path)?, &mut HashWriter(&mut hasher))?;
+    Ok((hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), size))
+}
+
+/// Feeds a hash from anything that can be copied.
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origin_is_the_librarys_own_folder() {
+        let library = Path::new("/nowhere/lib/libx.so");
+        assert_eq!(expand_origin("$ORIGIN/../lib", library), Some("/nowhere/lib/../lib".into()));
+        assert_eq!(expand_origin("${ORIGIN}", library), Some("/nowhere/lib".into()));
+        assert_eq!(expand_origin("/opt/$LIB", library), None);
+    }
+}

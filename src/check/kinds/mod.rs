@@ -1,0 +1,85 @@
+//! The kinds of check, one file each: which fields it reads, and what it does.
+
+mod build;
+mod command;
+mod git;
+mod library;
+mod loads;
+mod path;
+mod smoke;
+mod symbols;
+
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::fields::Fields;
+use super::finding::Finding;
+use super::verdict::Interception;
+
+/// What a check is given to work with.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// A folder for this run; files in it may be run.
+    pub scratch: &'a Path,
+    /// The stem of the files that keep a child's output, where it is kept.
+    pub log: Option<PathBuf>,
+    /// A missing device is a failure and no reason to skip.
+    pub require_gpu: bool,
+}
+
+/// What a check found: one finding, or one for each part of it.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Never empty.
+    pub findings: Vec<Finding>,
+    /// What the evidence ladder showed, where this check climbed it.
+    pub interception: Option<Interception>,
+}
+
+impl From<Finding> for Found {
+    fn from(finding: Finding) -> Found {
+        Found { findings: vec![finding], interception: None }
+    }
+}
+
+/// One kind of check, with its parameters.
+pub trait Kind: Debug + Send + Sync {
+    /// What it claims, where the checklist gives no title.
+    fn title(&self) -> String;
+
+    /// The names of its findings, where it has several.
+    fn parts(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Does it.
+    fn run(&self, context: &Context<'_>) -> Found;
+}
+
+/// Reads the parameters of one kind from a check's fields.
+type Parse = fn(&Fields<'_>) -> Option<Arc<dyn Kind>>;
+
+const KINDS: &[(&str, Parse)] = &[
+    ("build", build::parse),
+    ("command", command::parse),
+    ("git", git::parse),
+    ("library", library::parse),
+    ("loads", loads::parse),
+    ("path", path::parse),
+    ("smoke", smoke::parse),
+    ("symbols", symbols::parse),
+];
+
+/// Reads `kind` and the fields that belong to it.
+pub(super) fn parse(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
+    let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+    let wanted = format!("one of {}", names.join(", "));
+    let (name, parse) = fields.required("kind", &wanted, |fields, field| fields.choice(field, &named()))?;
+    fields.call(format!("a check of kind `{name}`"));
+    parse(fields)
+}
+
+fn named() -> Vec<(&'static str, (&'static str, Parse))> {
+    KINDS.iter().map(|(name, parse)| (*name, (*name, *parse))).collect()
+}

@@ -1,0 +1,109 @@
+//! What came of a checklist: steps, checks, and one verdict.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::code::{Code, Severity};
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It holds.
+    Pass,
+    /// It does not hold, and that is only suspicious.
+    Warn,
+    /// It does not hold.
+    Fail,
+    /// It was not asked: what it needs is not here, and that is known.
+    Skip,
+    /// It could not be carried out, so that it neither passed nor failed.
+    Undetermined,
+}
+
+/// Where a check stands in its checklist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Location {
+    /// The checklist.
+    pub file: PathBuf,
+    /// Line in it, from 1.
+    pub line: usize,
+}
+
+/// What came of one check.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// Its name in the checklist; what `--only` takes.
+    pub id: String,
+    /// What it claims, in words.
+    pub title: String,
+    /// How it ended.
+    pub status: Status,
+    /// How much a failure of it weighs.
+    pub severity: Severity,
+    /// The stable name of what is wrong.
+    pub code: Option<Code>,
+    /// What was expected.
+    pub expected: Option<String>,
+    /// What was found.
+    pub actual: Option<String>,
+    /// What was seen, a line each.
+    pub evidence: Vec<String>,
+    /// What mends it.
+    pub fix: Option<String>,
+    /// Where it stands in the checklist.
+    pub location: Option<Location>,
+    /// How long it took.
+    pub seconds: f64,
+    /// Why it was skipped, or could not be determined.
+    pub reason: Option<String>,
+}
+
+/// What came of one step.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepOutcome {
+    /// The step's heading.
+    pub title: String,
+    /// Its checks, in order.
+    pub checks: Vec<Outcome>,
+}
+
+/// How many checks ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Checks that hold.
+    pub passed: usize,
+    /// Checks that are suspicious.
+    pub warned: usize,
+    /// Checks that fail.
+    pub failed: usize,
+    /// Checks that were not asked.
+    pub skipped: usize,
+    /// Checks that could not be carried out.
+    pub undetermined: usize,
+    /// Wall time of the whole run.
+    pub seconds: f64,
+}
+
+impl Summary {
+    /// Counts the outcomes of all steps.
+    pub fn of(steps: &[StepOutcome], seconds: f64) -> Summary {
+        let mut summary = Summary { seconds, ..Summary::default() };
+        for check in steps.iter().flat_map(|step| &step.checks) {
+            *match check.status {
+                Status::Pass => &mut summary.passed,
+                Status::Warn => &mut summary.warned,
+                Status::Fail => &mut summary.failed,
+                Status::Skip => &mut summary.skipped,
+                Status::Undetermined => &mut summary.undetermined,
+            } += 1;
+        }
+        summary
+    }
+
+    /// The number of checks.
+    pub fn total(&self) -> usize {
+        self.passed + self.warned + self.failed + self.skipped + self.undetermined
+    }
+}

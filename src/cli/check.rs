@@ -1,0 +1,245 @@
+//! `xdoctor check`: runs a checklist.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+use clap::ValueEnum;
+
+use crate::check::{self, BadChecklist, Checklist, Located, Options, Results, Selection};
+use crate::probe::watch_for_interrupts;
+use crate::report::{self, Run, Style};
+use crate::sample::Sample;
+use crate::scratch::scratch;
+
+use super::exit::ExitStyle;
+use super::output::Format;
+use super::{Exit, Output, Unusable};
+
+/// Run a checklist: the one given, one bundled by name, else xdoctor.yaml here or above, else the bundled self-check
+///
+/// Examples:
+///   xdoctor check                                          the bundled self-check, on any machine
+///   xdoctor check xsched-hip --var source=~/xsched         a bundled checklist by name
+///   xdoctor check gpu.yaml --only symbols --format json    one check of a file's
+///   xdoctor check --fail-on warn --report json=out.json    as a gate
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// A file, or the name of a bundled checklist
+    checklist: Option<PathBuf>,
+    /// Run only these checks: an id, a tag, or a glob; repeatable
+    #[arg(long, value_name = "ID|TAG|GLOB")]
+    only: Vec<String>,
+    /// Leave these checks out
+    #[arg(long, value_name = "ID|TAG|GLOB")]
+    skip: Vec<String>,
+    /// Give a variable of the checklist a value; repeatable
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    vars: Vec<(String, String)>,
+    /// How many checks run at once [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// List the checks and run none
+    #[arg(long)]
+    list: bool,
+    /// What else makes the exit status 1
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "STATUS")]
+    fail_on: Vec<FailOn>,
+    /// What must be there: without it a check that would be skipped fails
+    #[arg(long, value_enum, value_name = "WHAT")]
+    require: Vec<Require>,
+    /// Write a report besides; `-` is stdout; repeatable
+    #[arg(long = "report", value_name = "FORMAT=PATH", value_parser = format_and_path)]
+    reports: Vec<(Format, PathBuf)>,
+    /// Keep every child's whole output in this folder
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// A warning
+    Warn,
+    /// A skipped check
+    Skip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Require {
+    /// A GPU with its runtime
+    Gpu,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn format_and_path(text: &str) -> Result<(Format, PathBuf), String> {
+    let (format, path) = text.split_once('=').ok_or("expected FORMAT=PATH")?;
+    Ok((Format::from_str(format, false)?, path.into()))
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A bad checklist, wrong usage, or a folder that cannot be used.
+pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let located = match &args.checklist {
+        Some(name) => check::named(name)?,
+        None => check::found(&std::env::current_dir().context("the working folder")?)?,
+    };
+    let selection = Selection::new(&args.only, &args.skip)?;
+    let scratch = scratch()?;
+    let mut given = args.vars.clone();
+    let source = match &located {
+        Located::File(source) | Located::Bundled(source) => source,
+        Located::SelfCheck(source) => {
+            output.remark(
+                "no checklist given, and no xdoctor.yaml here or above: checking the bundled sample environment",
+            );
+            if !args.list {
+                let sample = Sample::unpack(&scratch.path().join("sample"))?;
+                given.extend(sample.variables());
+            }
+            source
+        }
+    };
+    let checklist = Checklist::parse(source, &given).map_err(unusable)?;
+    if args.list {
+        return list(&checklist, &selection, output);
+    }
+    watch_for_interrupts().context("cannot watch for Ctrl-C")?;
+    let options = Options {
+        selection,
+        jobs: args.jobs.map_or_else(default_jobs, usize::from),
+        log: args.log.clone(),
+        require_gpu: args.require.contains(&Require::Gpu),
+        ..Options::new(scratch.path())
+    };
+    if let Some(folder) = &args.log {
+        fs::create_dir_all(folder).with_context(|| format!("cannot keep logs in {}", folder.display()))?;
+    }
+    let results = check::run(&checklist, &options);
+    let exit = exit(&results, args);
+    let run = Run {
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        title: &checklist.title,
+        checklist: checklist.source.clone(),
+        arguments: arguments(args),
+        vars: checklist.variables.known(),
+        results: &results,
+        exit_status: exit.status(ExitStyle::Plain),
+    };
+    print(&run, args, output)?;
+    if exit == Exit::NothingSelected {
+        output.remark(format!("no check matches --only {}", args.only.join(" --only ")));
+    }
+    Ok(exit)
+}
+
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The first complaint's place stands for all of them in JSON; the message holds them all.
+fn unusable(bad: BadChecklist) -> anyhow::Error {
+    let place = bad.problems.first().map(|problem| problem.place);
+    anyhow!(Unusable {
+        message: bad.to_string(),
+        file: Some(bad.file),
+        line: place.map(|place| place.line),
+        column: place.map(|place| place.column),
+    })
+}
+
+fn exit(results: &Results, args: &Args) -> Exit {
+    let summary = &results.summary;
+    let raised = |status, count| args.fail_on.contains(&status) && count > 0;
+    if summary.failed > 0 || raised(FailOn::Warn, summary.warned) || raised(FailOn::Skip, summary.skipped) {
+        Exit::Fails
+    } else if summary.undetermined > 0 {
+        Exit::Undetermined
+    } else if summary.total() == 0 {
+        Exit::NothingSelected
+    } else if summary.warned > 0 {
+        Exit::Warns
+    } else {
+        Exit::Holds
+    }
+}
+
+/// What brings the user back to this checklist with these variables.
+fn arguments(args: &Args) -> String {
+    let checklist = args.checklist.iter().map(|path| format!(" {}", path.display()));
+    let vars = args.vars.iter().map(|(name, value)| format!(" --var {name}={value}"));
+    checklist.chain(vars).collect()
+}
+
+fn print(run: &Run<'_>, args: &Args, output: Output) -> anyhow::Result<()> {
+    let style = Style { marks: output.draws_marks(), width: output.width(), verbose: output.verbose > 0 };
+    match output.format {
+        Format::Json => output.json(&report::document(run))?,
+        Format::Text => {
+            let mut out = io::stdout().lock();
+            out.write_all(report::render(run, style).as_bytes())?;
+            out.flush()?;
+        }
+    }
+    for (format, path) in &args.reports {
+        let text = match format {
+            Format::Json => serde_json::to_string_pretty(&report::document(run))? + "\n",
+            Format::Text => strip_colour(&report::render(run, Style { width: 80, ..style })),
+        };
+        write_report(path, &text)?;
+    }
+    Ok(())
+}
+
+fn strip_colour(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, after)| after);
+    }
+    plain + rest
+}
+
+/// Written apart and moved into place, so that a reader never sees half a report.
+fn write_report(path: &Path, text: &str) -> anyhow::Result<()> {
+    if path.as_os_str() == "-" {
+        return Ok(io::stdout().lock().write_all(text.as_bytes())?);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file =
+        tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write in {}", folder.display()))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(mode)?;
+    file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+fn list(checklist: &Checklist, selection: &Selection, output: Output) -> anyhow::Result<Exit> {
+    if output.format == Format::Json {
+        bail!("--list has no JSON form; `--format json` without --list has every id");
+    }
+    let mut out = io::stdout().lock();
+    let mut listed = 0;
+    for step in &checklist.steps {
+        let checks: Vec<_> = step.checks.iter().filter(|check| selection.takes(check)).collect();
+        if !checks.is_empty() {
+            writeln!(out, "{}", step.title)?;
+        }
+        for check in checks {
+            let tags = if check.tags.is_empty() { String::new() } else { format!("  [{}]", check.tags.join(", ")) };
+            writeln!(out, "  {:<24} {}{tags}", check.id, check.title)?;
+            listed += 1;
+        }
+    }
+    Ok(if listed == 0 { Exit::NothingSelected } else { Exit::Holds })
+}

@@ -1,0 +1,94 @@
+//! What the runs of a climb left behind, read once and put side by side.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::interpose::{Api, Library, Reference, Role};
+use crate::probe::{Binding, Counters, Ended, Observed};
+
+/// The line of JSON that the bundled client prints; what else stands in it is for people.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub(super) struct Computed {
+    pub result: String,
+    pub checksum: String,
+    pub device: String,
+}
+
+impl Computed {
+    pub(super) fn of(ended: &Ended) -> Option<Computed> {
+        let text = ended.stdout.text();
+        text.lines().rev().find_map(|line| serde_json::from_str(line).ok())
+    }
+}
+
+/// Everything that the rungs are judged by.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    pub api: &'static Api,
+    pub shim: Library,
+    pub runtime: Library,
+    pub client: PathBuf,
+    /// The client's references that are functions of the API.
+    pub needed: Vec<Reference>,
+    pub native: Option<Ended>,
+    pub shimmed: Ended,
+    pub observed: Option<Observed>,
+    pub shim_counters: Vec<Counters>,
+    pub runtime_counters: Vec<Counters>,
+    /// What could not be read, in words.
+    pub unreadable: Vec<String>,
+}
+
+impl Evidence {
+    /// Whether ld.so named the shim among the objects of the shimmed run; `None` where ld.so told nothing.
+    pub(super) fn shim_was_loaded(&self) -> Option<bool> {
+        let observed = self.observed.as_ref()?;
+        Some(observed.objects.iter().any(|object| self.is_shim(object)))
+    }
+
+    /// The client's own bindings of a name, one for each process.
+    pub(super) fn bindings_of<'a>(&'a self, reference: &'a Reference) -> impl Iterator<Item = &'a Binding> {
+        let all = self.observed.iter().flat_map(|observed| &observed.bindings);
+        all.filter(|binding| binding.symbol == reference.symbol && same_file(&binding.referrer, &self.client))
+    }
+
+    /// Whether this object is the shim.
+    pub(super) fn is_shim(&self, object: &Path) -> bool {
+        same_file(object, &self.shim.path)
+    }
+
+    /// What the function is for.
+    pub(super) fn role(&self, symbol: &str) -> Role {
+        self.api.function(symbol).map_or(Role::Other, |function| function.role)
+    }
+
+    /// The roles that the client needs, in the order of reports. `other` is what no experiment turns on: the words for an
+    /// error, say, which a client asks for only where something went wrong.
+    pub(super) fn roles(&self) -> BTreeSet<Role> {
+        let roles = self.needed.iter().map(|reference| self.role(&reference.symbol));
+        roles.filter(|role| *role != Role::Other).collect()
+    }
+
+    /// Calls per function, as the shim counted them in all processes.
+    pub(super) fn shim_calls(&self) -> BTreeMap<String, u64> {
+        Counters::total(&self.shim_counters)
+    }
+
+    /// Calls per function, as the runtime counted them in all processes.
+    pub(super) fn runtime_calls(&self) -> BTreeMap<String, u64> {
+        Counters::total(&self.runtime_counters)
+    }
+
+    /// The calls of one role.
+    pub(super) fn of_role(&self, calls: &BTreeMap<String, u64>, role: Role) -> u64 {
+        calls.iter().filter(|(symbol, _)| self.role(symbol) == role).map(|(_, count)| count).sum()
+    }
+}
+
+/// Whether two paths lead to one file.
+pub(super) fn same_file(a: &Path, b: &Path) -> bool {
+    a == b || matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
+}

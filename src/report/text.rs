@@ -1,0 +1,158 @@
+//! The report for people: what holds in a line each, what does not with all that mends it.
+
+use std::fmt::Write;
+
+use colored::{Color, Colorize};
+
+use crate::check::{Outcome, Status, Summary};
+
+use super::Run;
+
+/// How the report is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// `✓` where true, `[ok]` where the terminal cannot show it.
+    pub marks: bool,
+    /// Columns to fold at.
+    pub width: usize,
+    /// Show the evidence of what holds, too.
+    pub verbose: bool,
+}
+
+/// The whole report, ending in the verdict.
+pub fn render(run: &Run<'_>, style: Style) -> String {
+    let mut out = String::new();
+    line(&mut out, &format!("{}", run.title.bold()));
+    let steps = &run.results.steps;
+    for (number, step) in steps.iter().enumerate() {
+        line(&mut out, "");
+        line(&mut out, &format!("{}/{} {}", number + 1, steps.len(), step.title).bold().to_string());
+        for check in &step.checks {
+            outcome(&mut out, check, run, style);
+        }
+    }
+    line(&mut out, "");
+    line(&mut out, &summary(&run.results.summary));
+    let colour = match run.exit_status {
+        0 => Color::Green,
+        1 => Color::Red,
+        _ => Color::Yellow,
+    };
+    line(&mut out, &run.results.verdict.color(colour).bold().to_string());
+    out
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text.trim_end());
+    out.push('\n');
+}
+
+/// The mark of a status, and the word that stands for it wherever colour is the only other sign.
+fn mark(status: Status, style: Style) -> String {
+    let (drawn, spelled, colour) = match status {
+        Status::Pass => ("✓", "[ok]", Color::Green),
+        Status::Warn => ("!", "[warn]", Color::Yellow),
+        Status::Fail => ("✗", "[FAIL]", Color::Red),
+        Status::Skip => ("–", "[skip]", Color::Cyan),
+        Status::Undetermined => ("?", "[????]", Color::Magenta),
+    };
+    let text = if style.marks { drawn.to_owned() } else { format!("{spelled:<6}") };
+    text.color(colour).to_string()
+}
+
+fn outcome(out: &mut String, check: &Outcome, run: &Run<'_>, style: Style) {
+    let word = match check.status {
+        Status::Pass => "",
+        Status::Warn => " warning",
+        Status::Fail => " FAILS",
+        Status::Skip => " skipped",
+        Status::Undetermined => " undetermined",
+    };
+    let code = check.code.map(|code| format!(" [{code}]")).unwrap_or_default();
+    let head = format!("{}  {}{}{}", check.title, check.id.dimmed(), word.bold(), code);
+    line(out, &format!("  {} {head}", mark(check.status, style)));
+    let bad = !matches!(check.status, Status::Pass | Status::Skip);
+    if let Some(reason) = &check.reason {
+        field(out, "reason:", reason, style);
+    }
+    if bad {
+        for (name, text) in [("expected:", &check.expected), ("found:", &check.actual)] {
+            if let Some(text) = text {
+                field(out, name, text, style);
+            }
+        }
+    }
+    if bad || style.verbose {
+        for seen in &check.evidence {
+            field(out, "evidence:", seen, style);
+        }
+    } else if let Some(first) = check.evidence.first() {
+        field(out, "", first, style);
+    }
+    if bad {
+        if let Some(fix) = &check.fix {
+            field(out, "fix:", fix, style);
+        }
+        let id = check.id.as_str();
+        field(out, "rerun:", &format!("xdoctor check{} --only {}", run.arguments, shell_word(id)), style);
+    }
+}
+
+fn shell_word(text: &str) -> String {
+    if text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c)) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+const INDENT: usize = 6;
+const NAME: usize = 10;
+
+/// A named line below a check, folded at the width; commands stay whole, to be copied.
+fn field(out: &mut String, name: &str, text: &str, style: Style) {
+    let name_width = if name.is_empty() { 0 } else { NAME };
+    let room = style.width.saturating_sub(INDENT + name_width).max(20);
+    let whole = name == "rerun:" || name == "fix:";
+    let mut label = name;
+    for part in text.trim_end().lines() {
+        let rows = if whole { vec![part.to_owned()] } else { fold(part, room) };
+        for row in rows {
+            let row = if name.is_empty() { row.dimmed().to_string() } else { row };
+            let mut text = " ".repeat(INDENT);
+            let _ = write!(text, "{label:<name_width$}{row}");
+            line(out, &text);
+            label = "";
+        }
+    }
+}
+
+fn fold(text: &str, width: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            rows.push(String::new());
+            used = 0;
+        }
+        if let Some(row) = rows.last_mut() {
+            if used > 0 {
+                row.push(' ');
+                used += 1;
+            }
+            row.push_str(word);
+            used += length;
+        }
+    }
+    rows
+}
+
+fn summary(summary: &Summary) -> String {
+    let Summary { passed, warned, failed, skipped, undetermined, seconds } = summary;
+    let total = summary.total();
+    format!(
+        "{total} checks in {seconds:.2} s: {passed} passed, {warned} warned, {failed} failed, {skipped} skipped, \
+         {undetermined} undetermined"
+    )
+}
