@@ -19,6 +19,9 @@
 //! - [`scratch`]: a folder for a run's files.
 //! - [`cli`]: one file per command: arguments, call, print.
 
+// Files are hostile, so nothing that comes from outside may end in a panic. Tests may.
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::allow_attributes)]
+
 pub mod bundle;
 pub mod check;
 pub mod cli;

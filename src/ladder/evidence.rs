@@ -18,6 +18,11 @@ pub(super) struct Computed {
 }
 
 impl Computed {
+    /// Whether its own product was right; how its child fared is another rung's question.
+    pub(super) fn is_right(&self) -> bool {
+        matches!(self.result.as_str(), "correct" | "child-failed")
+    }
+
     pub(super) fn of(ended: &Ended) -> Option<Computed> {
         let text = ended.stdout.text();
         text.lines().rev().find_map(|line| serde_json::from_str(line).ok())

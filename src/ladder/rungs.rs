@@ -74,7 +74,9 @@ pub(super) fn binds(evidence: &Evidence) -> Seen {
     )];
     seen.extend(providers.iter().map(|(provider, count)| format!("{count} bind to {provider}")));
     if bypassing.is_empty() && unseen.is_empty() {
-        return (Answer::Holds, seen);
+        // Nothing is left to be judged but the versions that it lacks.
+        let remark = judge(&evidence.shim, evidence.api, &[]).into_iter().next();
+        return (remark.map_or(Answer::Holds, Answer::Diagnosed), seen);
     }
     if bypassing.is_empty() {
         let reason = format!("ld.so was not seen binding {}", unseen.join(", "));
@@ -191,9 +193,12 @@ pub(super) fn correct(evidence: &Evidence) -> Seen {
         let ending = evidence.shimmed.ending;
         return (Answer::Undetermined(format!("the shimmed run gave no result ({ending})")), seen);
     };
-    let result = |computed: &Computed| format!("{}, checksum {}", computed.result, computed.checksum);
+    let result = |computed: &Computed| {
+        let word = if computed.is_right() { "correct" } else { &computed.result };
+        format!("{word}, checksum {}", computed.checksum)
+    };
     seen.push(format!("shimmed: {}", result(&shimmed)));
-    if shimmed.result != "correct" {
+    if !shimmed.is_right() {
         let expected = "the product that the CPU reference gives";
         return (fails(Diagnosis::new(Code::WrongResult, expected, result(&shimmed))), seen);
     }

@@ -1,0 +1,292 @@
+//! `xdoctor smoke`: the first rung that fails names the failure, and nothing above it is called proven.
+
+#[path = "support/shims.rs"]
+mod shims;
+#[path = "support/xdoctor.rs"]
+mod xdoctor;
+
+use std::path::Path;
+
+use serde_json::Value;
+use shims::{Shim, version_script};
+use tempfile::TempDir;
+use xdoctor::xdoctor;
+
+fn scratch() -> TempDir {
+    tempfile::tempdir().expect("scratch")
+}
+
+/// Climbs with this shim; the exit status must be the one expected.
+#[track_caller]
+fn smoke(shim: &Path, status: i32, more: &[&str]) -> Value {
+    let shim = shim.to_str().expect("text");
+    let mut args = vec!["smoke", "--format", "json", "--shim", shim];
+    args.extend(more);
+    let document = xdoctor(args).exits(status).json();
+    assert_eq!(document["schema"], "xdoctor/smoke/1");
+    document
+}
+
+fn rung<'a>(document: &'a Value, name: &str) -> &'a Value {
+    let rungs = document["rungs"].as_array().expect("rungs");
+    rungs.iter().find(|rung| rung["rung"] == name).expect("every rung is reported")
+}
+
+/// The shim fails at this rung with this code; every rung above it is undetermined, never passed.
+#[track_caller]
+fn fails_at(document: &Value, name: &str, code: &str) {
+    let found = rung(document, name);
+    assert_eq!((&found["status"], &found["code"]), (&"fail".into(), &code.into()), "{document:#}");
+    assert!(!found["fix"].as_str().unwrap_or_default().is_empty(), "what mends it: {found:#}");
+    let rungs = document["rungs"].as_array().expect("rungs");
+    let above = rungs.iter().skip_while(|rung| rung["rung"] != name).skip(1);
+    for rung in above {
+        assert_eq!(rung["status"], "undetermined", "{rung:#}");
+    }
+}
+
+fn native_and_shimmed_exit_well(document: &Value) {
+    assert_eq!((&document["native"]["exit"], &document["shimmed"]["exit"]), (&0.into(), &0.into()), "{document:#}");
+    assert_eq!(
+        rung(document, "correct")["evidence"][0].as_str().expect("seen").split(',').next(),
+        Some("shimmed: correct")
+    );
+}
+
+#[test]
+fn the_bundled_shim_is_proven_on_every_rung_and_for_twelve_roles() {
+    let run = xdoctor(["smoke"]).exits(0);
+    assert!(run.stdout.contains("interception proven for 12 of 12 roles"), "{}", run.stdout);
+    let document = xdoctor(["smoke", "--format", "json"]).exits(0).json();
+    assert_eq!(document["device"], "xdoctor CPU reference");
+    let names: Vec<&Value> = document["rungs"].as_array().expect("rungs").iter().map(|rung| &rung["rung"]).collect();
+    assert_eq!(names, ["present", "loads", "binds", "called", "forwards", "correct", "survives"]);
+    let calls = document["calls"].as_array().expect("calls");
+    assert!(calls.iter().all(|call| call["shim"] == call["runtime"]), "{calls:#?}");
+    assert!(calls.iter().any(|call| call["symbol"] == "hipModuleLaunchKernel" && call["role"] == "launch"));
+}
+
+#[test]
+fn the_bundled_shim_is_proven_in_front_of_every_soname() {
+    let folder = scratch();
+    let bundle = folder.path().to_str().expect("text");
+    xdoctor(["bundle", bundle]).exits(0);
+    for soname in ["libamdhip64.so.5", "libamdhip64.so.6", "libamdhip64.so.7"] {
+        let runtime = format!("{bundle}/lib/{soname}");
+        xdoctor(["smoke", "--runtime", &runtime]).exits(0);
+        xdoctor(["smoke", "--runtime", &runtime, "--deploy", "replace"]).exits(0);
+    }
+}
+
+#[test]
+fn a_shim_that_exports_nothing_fails_at_binds_although_the_result_is_right() {
+    let folder = scratch();
+    let shim = Shim::in_folder(folder.path()).with_map("X { global: xdoctor_shim_*; local: *; };").link();
+    let document = smoke(&shim, 1, &[]);
+    fails_at(&document, "binds", "exports-nothing");
+    native_and_shimmed_exit_well(&document);
+    assert_eq!(rung(&document, "loads")["status"], "pass", "its being loaded proves nothing");
+}
+
+#[test]
+fn a_shim_in_nodes_that_no_client_asks_for_fails_at_binds_although_the_result_is_right() {
+    let folder = scratch();
+    let shim = Shim::in_folder(folder.path()).with_map(version_script().replace("hip_", "hop_")).link();
+    let document = smoke(&shim, 1, &[]);
+    fails_at(&document, "binds", "version-mismatch");
+    native_and_shimmed_exit_well(&document);
+    let found = rung(&document, "binds");
+    assert!(found["expected"].as_str().expect("expected").contains("@hip_"), "{found:#}");
+    assert!(found["actual"].as_str().expect("found").contains("@@hop_"), "{found:#}");
+}
+
+#[test]
+fn one_function_in_another_node_than_the_runtimes_is_version_partial() {
+    let folder = scratch();
+    let name = "hipMemsetAsync";
+    let moved = format!("hip_6.0 {{\n  global:\n    {name};");
+    let map = version_script().replace(&format!(" {name};"), "").replace("hip_6.0 {\n  global:", &moved);
+    let shim = Shim::in_folder(folder.path()).with_map(map).link();
+    let document = smoke(&shim, 1, &[]);
+    fails_at(&document, "binds", "version-partial");
+    let found = rung(&document, "binds");
+    assert_eq!(found["expected"], format!("{name}@hip_4.2"));
+    assert!(found["actual"].as_str().expect("text").contains(&format!("{name}@@hip_6.0")), "{found:#}");
+}
+
+#[test]
+fn a_launch_function_that_the_shim_does_not_export_is_not_covered() {
+    let folder = scratch();
+    let map = version_script().replace("hipModuleLaunchKernel;", "");
+    let shim = Shim::in_folder(folder.path()).with_map(map).link();
+    let document = smoke(&shim, 1, &[]);
+    fails_at(&document, "binds", "not-covered");
+    assert!(rung(&document, "binds")["expected"].as_str().expect("text").contains("(launch)"));
+}
+
+#[test]
+fn a_function_exported_under_its_cxx_name_only_is_a_mangled_name() {
+    let folder = scratch();
+    let mangled = "_Z21hipModuleLaunchKernelPvj";
+    let map = version_script().replace("hipModuleLaunchKernel;", &format!("{mangled};"));
+    let alias = format!("-Wl,--defsym={mangled}=hipModuleLaunchKernel");
+    let shim = Shim::in_folder(folder.path()).with_map(map).with_flag(alias).link();
+    let document = smoke(&shim, 1, &[]);
+    fails_at(&document, "binds", "mangled-name");
+    assert!(rung(&document, "binds")["actual"].as_str().expect("text").contains(mangled));
+}
+
+#[test]
+fn a_shim_without_versions_is_proven_with_a_warning() {
+    let folder = scratch();
+    let shim = Shim::in_folder(folder.path()).without_map().link();
+    let document = smoke(&shim, 0, &[]);
+    let binds = rung(&document, "binds");
+    assert_eq!((&binds["status"], &binds["code"]), (&"warn".into(), &"unversioned-shim".into()), "{binds:#}");
+    assert_eq!(rung(&document, "called")["status"], "pass");
+}
+
+#[test]
+fn a_library_that_the_shim_needs_and_nobody_has_is_named() {
+    let folder = scratch();
+    let absent = folder.path().join("libabsent.so");
+    std::fs::write(folder.path().join("absent.c"), "int absent(void) { return 0; }").expect("written");
+    let built = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-Wl,-soname,libabsent.so.9", "-o"])
+        .arg(&absent)
+        .arg(folder.path().join("absent.c"))
+        .status();
+    assert!(built.expect("gcc").success());
+    let flag = format!("-Wl,--no-as-needed,{}", absent.display());
+    let shim = Shim::in_folder(folder.path()).with_flag(flag).link();
+    let document = smoke(&shim, 1, &[]);
+    fails_at(&document, "loads", "missing-library");
+    assert!(rung(&document, "loads")["actual"].as_str().expect("text").contains("libabsent.so.9"));
+}
+
+#[test]
+fn a_symbol_of_the_shims_own_that_resolves_nowhere_is_named() {
+    let folder = scratch();
+    let source =
+        "extern int _ZTIN6xsched3hip10HipCommandE; int *wanted(void) { return &_ZTIN6xsched3hip10HipCommandE; }";
+    let shim = Shim::in_folder(folder.path()).with_source("undefined.c", source).link();
+    let document = smoke(&shim, 1, &[]);
+    fails_at(&document, "loads", "undefined-symbol");
+    assert!(rung(&document, "loads")["actual"].as_str().expect("text").contains("HipCommandE"));
+}
+
+#[test]
+fn a_shim_of_another_machine_is_a_preload_that_ld_so_ignores() {
+    let folder = scratch();
+    let shim = Shim::in_folder(folder.path()).link();
+    let mut bytes = std::fs::read(&shim).expect("read");
+    bytes[18] = 183; // e_machine: EM_AARCH64
+    std::fs::write(&shim, bytes).expect("written");
+    fails_at(&smoke(&shim, 1, &[]), "loads", "preload-ignored");
+}
+
+#[test]
+fn what_is_no_library_fails_on_the_ground() {
+    let folder = scratch();
+    let text = folder.path().join("libshimhip.so");
+    std::fs::write(&text, "not an ELF file\n").expect("written");
+    for shim in [text.as_path(), Path::new("/no/such/libshimhip.so"), folder.path()] {
+        let document = smoke(shim, 1, &[]);
+        fails_at(&document, "present", "library-missing");
+        assert!(rung(&document, "present")["actual"].as_str().expect("text").contains(shim.to_str().expect("text")));
+    }
+}
+
+fn constructor(body: &str) -> String {
+    format!(
+        "#include <signal.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n\
+         __attribute__((constructor)) static void begin(void) {{ {body} }}\n"
+    )
+}
+
+#[test]
+fn a_crash_at_start_is_named_with_its_signal() {
+    let folder = scratch();
+    let shim = Shim::in_folder(folder.path()).with_source("c.c", &constructor("raise(SIGSEGV);")).link();
+    let document = smoke(&shim, 1, &[]);
+    fails_at(&document, "survives", "crash");
+    assert_eq!(document["shimmed"]["signal"], 11);
+    assert_ne!(rung(&document, "called")["status"], "pass", "what was not seen is not claimed");
+}
+
+#[test]
+fn a_crash_after_the_right_result_is_a_teardown_crash() {
+    let folder = scratch();
+    let source = "#include <signal.h>\n__attribute__((destructor)) static void end(void) { raise(SIGSEGV); }";
+    let shim = Shim::in_folder(folder.path()).with_source("d.c", source).link();
+    let document = smoke(&shim, 1, &[]);
+    fails_at(&document, "survives", "teardown-crash");
+    assert_eq!(rung(&document, "correct")["status"], "pass");
+}
+
+#[test]
+fn a_shim_that_never_ends_is_a_hang_and_its_children_end_with_it() {
+    let folder = scratch();
+    let pid = folder.path().join("pid");
+    let body = format!(
+        "if (fork() == 0) {{ FILE *f = fopen(\"{}\", \"w\"); fprintf(f, \"%d\", (int)getpid()); fclose(f); }} for (;;) pause();",
+        pid.display()
+    );
+    let shim = Shim::in_folder(folder.path()).with_source("h.c", &constructor(&body)).link();
+    let document = smoke(&shim, 1, &["--timeout", "500ms"]);
+    fails_at(&document, "survives", "hang");
+    let pid: i32 = std::fs::read_to_string(pid).expect("the fork ran").parse().expect("a pid");
+    let gone = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z")
+    });
+    assert!(gone, "the shim's fork {pid} lives on");
+}
+
+#[test]
+fn a_gigabyte_of_output_is_cut_off_and_named() {
+    let folder = scratch();
+    let body =
+        "static char block[1 << 20]; for (int i = 0; i < 1024; i++) if (write(1, block, sizeof block) < 0) break;";
+    let shim = Shim::in_folder(folder.path()).with_source("o.c", &constructor(body)).link();
+    let document = smoke(&shim, 1, &[]);
+    fails_at(&document, "survives", "output-limit");
+    assert_eq!(document["shimmed"]["truncated"], true);
+}
+
+#[test]
+fn a_shim_that_swallows_a_copy_gives_a_wrong_result() {
+    let folder = scratch();
+    let source = "int hipMemcpy(void) { return 0; } int hipMemcpyAsync(void) { return 0; }\n\
+                  int hipMemcpyDtoH(void) { return 0; } int hipMemcpyDtoHAsync(void) { return 0; }";
+    let mut shim = Shim::in_folder(folder.path()).with_source("s.c", source);
+    for name in ["hipMemcpy", "hipMemcpyAsync", "hipMemcpyDtoH", "hipMemcpyDtoHAsync"] {
+        shim = shim.without_function(name);
+    }
+    let document = smoke(&shim.link(), 1, &[]);
+    assert_eq!(rung(&document, "binds")["status"], "pass", "every reference binds, and yet");
+    fails_at(&document, "correct", "wrong-result");
+}
+
+#[test]
+fn a_runtime_without_device_is_skipped_with_its_reason_unless_required() {
+    let document = xdoctor(["smoke", "--format", "json", "--env", "XDOCTOR_DEVICES=0"]).exits(0).json();
+    let binds = rung(&document, "binds");
+    assert_eq!((&binds["status"], &binds["code"]), (&"skip".into(), &"device-missing".into()));
+    assert!(binds["reason"].as_str().expect("a reason").contains("no device"), "{binds:#}");
+    let run = xdoctor(["smoke", "--env", "XDOCTOR_DEVICES=0"]).exits(0);
+    assert!(run.stdout.contains("interception NOT proven"), "a skip is no proof: {}", run.stdout);
+    let document =
+        xdoctor(["smoke", "--format", "json", "--env", "XDOCTOR_DEVICES=0", "--require", "gpu"]).exits(1).json();
+    fails_at(&document, "loads", "device-missing");
+}
+
+#[test]
+fn keep_leaves_what_the_runs_printed() {
+    let folder = scratch();
+    xdoctor(["smoke", "--keep", folder.path().to_str().expect("text")]).exits(0);
+    let kept = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name);
+    assert!(kept("smoke.native.stdout").contains("\"result\""));
+    assert!(kept("smoke.shimmed.stderr").contains("[TRACE_MALLOC]"));
+}
