@@ -82,7 +82,7 @@ pub(super) fn binds(evidence: &Evidence) -> Seen {
         let reason = format!("ld.so was not seen binding {}", unseen.join(", "));
         return (Answer::Undetermined(reason), seen);
     }
-    let mut diagnoses = judge(&evidence.shim, evidence.api, &bypassing).into_iter();
+    let mut diagnoses = judge(&evidence.shim, evidence.api, &evidence.needed).into_iter();
     // The exports would satisfy these references, so something before the shim in the scope took them.
     let outranked = || {
         let expected = format!("{} bound to the shim", spelled(&bypassing[0]));
