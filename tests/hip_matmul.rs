@@ -1,4 +1,5 @@
 //! What the matmul client promises: it is right, and it notices when anything is not.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "support/bundle.rs"]
 mod bundle;

@@ -1,4 +1,5 @@
 //! What the CPU runtime promises: the semantics of the API as far as it goes, and 801 beyond.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/bundle.rs"]
 mod bundle;

@@ -1,4 +1,5 @@
 //! What libshimhip.so promises, with the real loader.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/bundle.rs"]
 mod bundle;
@@ -386,6 +387,31 @@ fn a_trace_has_a_line_for_each_call_with_arguments_and_result() {
     }
     let counted: u64 = counts(&dir).calls.values().sum();
     assert_eq!(err.lines().count() as u64, counted);
+}
+
+#[test]
+fn every_function_that_touches_memory_launches_or_hands_out_addresses_has_a_line_of_its_own() {
+    let listing = Command::new("nm").arg(shim()).output().expect("nm");
+    let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
+    let handlers: BTreeSet<&str> =
+        listing.lines().filter_map(|line| line.split_once(" t trace_")).map(|(_, name)| name).collect();
+    let typed = [Role::Allocate, Role::Free, Role::Copy, Role::Set, Role::Launch, Role::Lookup];
+    for function in Api::hip().exported().filter(|function| typed.contains(&function.role)) {
+        assert!(handlers.contains(function.symbol.as_str()), "{}", function.symbol);
+    }
+}
+
+#[test]
+fn with_no_runtime_loaded_the_systems_is_opened_and_said() {
+    let real = Path::new("/usr/lib/x86_64-linux-gnu/libamdhip64.so.5");
+    if !support::require(real.exists(), "libamdhip64.so.5 (Debian: libamdhip64-5)") {
+        return;
+    }
+    let dir = directory();
+    let program = client_without_runtime(&dir, "real_runtime.c");
+    let (_, err) = succeed(&mut shimmed(&program, &dir));
+    assert!(err.contains(" was opened by its name: /"), "{err}");
+    assert!(counts(&dir).head["runtime"].starts_with('/'));
 }
 
 #[test]
