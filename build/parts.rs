@@ -15,8 +15,9 @@ pub struct File {
 }
 
 const COUNTING: [&str; 4] = ["vector", "counters", "environment", "object"];
-const SHIM: [&str; 4] = ["lookup", "runtime", "shim", "trace"];
-const RUNTIME: [&str; 9] = ["runtime", "errors", "handles", "memory", "copy", "set", "stream", "device", "module"];
+const SHIM: [&str; 4] = ["trace", "lookup", "runtime", "shim"];
+const RUNTIME: [&str; 10] =
+    ["runtime", "errors", "handles", "memory", "copy", "set", "stream", "device", "module", "launch"];
 const MAJORS: [&str; 3] = ["5", "6", "7"];
 
 /// Compiles and links everything.
@@ -49,10 +50,8 @@ fn own_flags(name: &str) -> &'static [&'static str] {
 
 fn objects() -> Vec<Object> {
     let mut objects = vec![
-        Object::new("shim/trace.c", "shim_trace", &[]),
         Object::new("shim/count/trampoline.S", "shim_trampoline", &[]),
         Object::new("shim/count/trampoline.S", "hip_trampoline", &["-DCOUNT_IMPLEMENTATIONS"]),
-        Object::new("fixtures/hip-runtime/launch.c", "hip_launch", &[]),
         Object::new("fixtures/hip-matmul/register.c", "register", &[]),
         Object::new("fixtures/hip-matmul/rtc.c", "rtc", &[]),
         Object::new("fixtures/hip-matmul/embed.S", "embed", &["-Wa,-Ifixtures/hip-matmul"]),
@@ -62,7 +61,7 @@ fn objects() -> Vec<Object> {
     for name in COUNTING {
         objects.push(Object::new(&format!("shim/count/{name}.c"), &format!("count_{name}"), own_flags(name)));
     }
-    for name in SHIM.into_iter().filter(|&name| name != "trace") {
+    for name in SHIM {
         objects.push(Object::new(&format!("shim/{name}.c"), &format!("shim_{name}"), &[]));
     }
     for name in RUNTIME {
@@ -110,7 +109,7 @@ fn link_runtime(toolchain: &Toolchain, major: &str) -> Result<File, String> {
     let mut names = prefixed("count", &COUNTING);
     names.extend(prefixed("hip", &RUNTIME));
     let mut objects: Vec<&str> = names.iter().map(String::as_str).collect();
-    objects.extend(["hip_launch", "hip_trampoline", &version]);
+    objects.extend(["hip_trampoline", &version]);
     let path = format!("lib/libamdhip64.so.{major}");
     let flags = ["-shared", "-Wl,-z,nodelete", &soname, &map, "-ldl"];
     Ok(library(&path, toolchain.link(&path, &objects, &flags)?))

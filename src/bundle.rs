@@ -117,3 +117,33 @@ fn write(path: &Path, entry: &Entry) -> io::Result<()> {
     file.persist(path)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_unpacked_with_its_mode_and_again_over_itself() -> Result<(), BundleError> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let inner = dir.path().join("not/there/yet");
+        for _ in 0..2 {
+            unpack(&inner)?;
+            unpack_sample(&inner)?;
+        }
+        for entry in entries().iter().chain(sample()) {
+            let path = inner.join(entry.path);
+            assert_eq!(fs::read(&path).expect("a file"), entry.bytes);
+            let mode = fs::metadata(&path).expect("a file").permissions().mode();
+            assert_eq!(mode & 0o777, if entry.executable { 0o755 } else { 0o644 });
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_is_named() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let error = unpack(file.path()).expect_err("a file is no directory").to_string();
+        let named = format!("cannot write {}/", file.path().display());
+        assert!(error.starts_with(&named), "{error}");
+    }
+}

@@ -1,4 +1,5 @@
 //! What the matmul client promises: it is right, and it notices when anything is not.
+#![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "support/bundle.rs"]

@@ -1,4 +1,5 @@
 //! What the CPU runtime promises: the semantics of the API as far as it goes, and 801 beyond.
+#![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/bundle.rs"]

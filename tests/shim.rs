@@ -1,4 +1,5 @@
 //! What libshimhip.so promises, with the real loader.
+#![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/bundle.rs"]
