@@ -212,10 +212,11 @@ fn check(reader: &Reader<'_>, node: &Node, file: &Path, seen: &mut Seen) -> Opti
     let severity = fields.choice("severity", &severities);
     let needs = fields.texts("needs").unwrap_or_default();
     let fix = fields.text("fix");
-    let kind = kinds::parse(&mut fields);
+    let parse = kinds::of(&mut fields);
+    let kind = parse.and_then(|parse| parse(&fields));
     let place = fields.place();
     // What belongs to a kind that nobody knows cannot be told from what does not.
-    if kind.is_some() {
+    if parse.is_some() {
         fields.finish();
     }
     let id = id?;

@@ -58,7 +58,7 @@ pub trait Kind: Debug + Send + Sync {
 }
 
 /// Reads the parameters of one kind from a check's fields.
-type Parse = fn(&Fields<'_>) -> Option<Arc<dyn Kind>>;
+pub(super) type Parse = fn(&Fields<'_>) -> Option<Arc<dyn Kind>>;
 
 const KINDS: &[(&str, Parse)] = &[
     ("build", build::parse),
@@ -71,13 +71,13 @@ const KINDS: &[(&str, Parse)] = &[
     ("symbols", symbols::parse),
 ];
 
-/// Reads `kind` and the fields that belong to it.
-pub(super) fn parse(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
+/// Reads `kind`: how the fields that belong to it are read.
+pub(super) fn of(fields: &mut Fields<'_>) -> Option<Parse> {
     let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
     let wanted = format!("one of {}", names.join(", "));
     let (name, parse) = fields.required("kind", &wanted, |fields, field| fields.choice(field, &named()))?;
     fields.call(format!("a check of kind `{name}`"));
-    parse(fields)
+    Some(parse)
 }
 
 fn named() -> Vec<(&'static str, (&'static str, Parse))> {

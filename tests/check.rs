@@ -1,0 +1,527 @@
+//! `xdoctor check`: what a checklist says is done, what cannot be done is said, and the exit status tells.
+
+mod support;
+#[path = "support/xdoctor.rs"]
+mod xdoctor;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Stdio;
+
+use tempfile::TempDir;
+use xdoctor::{Run, check, command, outcome, xdoctor};
+
+fn scratch() -> TempDir {
+    tempfile::tempdir().expect("scratch")
+}
+
+/// A checklist of one step with these checks.
+fn checklist(checks: &str) -> String {
+    format!("title: Test\nsteps:\n  - title: Step\n    checks:\n{}", indent(checks))
+}
+
+fn indent(text: &str) -> String {
+    text.trim_matches('\n').lines().map(|line| format!("      {line}\n")).collect()
+}
+
+/// The outcome of the only check.
+#[track_caller]
+fn only(checks: &str, status: i32) -> serde_json::Value {
+    let folder = scratch();
+    let document = check(folder.path(), &checklist(checks), &["--format", "json"]).exits(status).json();
+    document["steps"][0]["checks"][0].clone()
+}
+
+mod the_bundled_self_check {
+    use super::*;
+
+    #[test]
+    fn runs_where_no_checklist_is_in_sight_and_says_so() {
+        let folder = scratch();
+        let run = Run::of(command(["check"]).current_dir(folder.path()).output().expect("runs")).exits(0);
+        assert!(run.stderr.contains("checking the bundled sample environment"), "{}", run.stderr);
+        for step in
+            ["1/5 Source tree", "2/5 Build tree", "3/5 Installed libraries", "4/5 Symbol versioning", "5/5 HIP matmul"]
+        {
+            assert!(run.stdout.contains(step), "{step}: {}", run.stdout);
+        }
+        let last = run.stdout.lines().last().expect("a verdict");
+        assert_eq!(last, "interception proven for 12 of 12 roles, on the device \"xdoctor CPU reference\"");
+    }
+
+    #[test]
+    fn speaks_json_as_the_contract_has_it() {
+        let folder = scratch();
+        let run = command(["check", "--format", "json"]).current_dir(folder.path()).output().expect("runs");
+        let document = Run::of(run).exits(0).json();
+        assert_eq!(document["schema"], "xdoctor/check/1");
+        assert_eq!(document["exit_status"], 0);
+        assert!(document["verdict"].as_str().expect("words").starts_with("interception proven for 12 of 12 roles"));
+        assert_eq!(document["summary"]["failed"], 0);
+        assert_eq!(document["summary"]["skipped"], 0);
+        assert!(document["vars"]["install"].as_str().expect("a path").starts_with('/'));
+        let rung = outcome(&document, "matmul.binds");
+        assert_eq!(rung["status"], "pass");
+        assert!(rung["evidence"][0].as_str().expect("seen").contains("34 of 34"));
+        for member in ["title", "severity", "code", "expected", "actual", "fix", "location", "seconds", "reason"] {
+            assert!(rung.get(member).is_some(), "{member}");
+        }
+    }
+
+    #[test]
+    fn leaves_nothing_behind() {
+        let folder = scratch();
+        let run = command(["check", "-q"]).current_dir(folder.path()).env("TMPDIR", folder.path()).output();
+        let run = Run::of(run.expect("runs")).exits(0);
+        assert_eq!(run.stderr, "");
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
+    }
+
+    #[test]
+    fn keeps_every_childs_whole_output_where_it_is_told() {
+        let folder = scratch();
+        let log = folder.path().join("log");
+        let args = ["check", "--log", log.to_str().expect("text")];
+        Run::of(command(args).current_dir(folder.path()).output().expect("runs")).exits(0);
+        let kept = |name: &str| fs::read_to_string(log.join(name)).expect(name);
+        assert!(kept("matmul.shimmed.stderr").contains("[TRACE_KERNEL]"));
+        assert!(kept("matmul.native.stdout").contains("\"result\""));
+        assert!(log.join("loads.stdout").exists());
+    }
+}
+
+mod a_bad_checklist {
+    use super::*;
+
+    /// Every complaint about the text, on stderr, with exit status 2.
+    #[track_caller]
+    fn complaints(text: &str) -> String {
+        let folder = scratch();
+        let run = check(folder.path(), text, &[]).exits(2);
+        assert_eq!(run.stdout, "");
+        assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+        run.stderr
+    }
+
+    #[test]
+    fn is_refused_with_every_complaint_at_once_each_with_line_column_and_the_line_itself() {
+        let text = "title: Bad\nsteps:\n  - title: S\n    checks:\n      - id: a\n        kind: git\n        path: ${nope}/x\n        \
+                    comit: abcd\n        clean: maybe\n      - id: a\n        kind: pat\n";
+        let said = complaints(text);
+        let wanted = [
+            ":7:15: undefined variable `nope`",
+            ":8:9: unknown field `comit` in a check of kind `git`; did you mean `commit`?",
+            ":9:16: expected true or false for `clean`, found `maybe`",
+            ":10:9: duplicate id `a`: the check on line 5 has it already",
+            ":11:15: expected one of build, command, git, library, loads, path, smoke, symbols for `kind`, found `pat`",
+            "   8 |         comit: abcd",
+        ];
+        for wanted in wanted {
+            assert!(said.contains(wanted), "{wanted}\nin\n{said}");
+        }
+    }
+
+    #[test]
+    fn says_where_a_duplicate_key_stands() {
+        let said = complaints("title: T\nsteps: []\ntitle: U\n");
+        assert!(said.contains(":3:1: duplicate key `title`: it stands on line 1 already"), "{said}");
+    }
+
+    #[test]
+    fn says_what_was_expected_of_every_type() {
+        let said = complaints(&checklist(
+            "- id: [a]\n  kind: command\n  run: {}\n  env: [x]\n  stdout: '('\n  timeout: soon\n  exit: one\n- wrong\n- id: b\n  kind: path",
+        ));
+        let wanted = [
+            "expected a text for `id`, found a list",
+            "expected a text or a list of texts for `run`, found a mapping",
+            "expected NAME: value pairs for `env`, found a list",
+            "`(` is no regular expression",
+            "expected a time such as 60s, 500ms or 2m for `timeout`, found `soon`",
+            "expected a whole number for `exit`, found `one`",
+            "expected a check (a mapping), found a single value",
+            "a check of kind `path` lacks `path`; expected the file or folder",
+        ];
+        for wanted in wanted {
+            assert!(said.contains(wanted), "{wanted}\nin\n{said}");
+        }
+    }
+
+    #[test]
+    fn is_refused_where_it_is_no_yaml_at_all() {
+        for text in
+            ["", "\u{0}", "a: [", "- just\n- a list\n", "title: x", &"[".repeat(50_000), "a: &x 1\nb: *x\n", "\t- a\n"]
+        {
+            let said = complaints(text);
+            assert!(said.contains("checklist.yaml:"), "{text:?}: {said}");
+        }
+    }
+
+    #[test]
+    fn is_refused_where_a_variable_is_given_that_it_does_not_declare() {
+        let folder = scratch();
+        let text = format!("vars: {{a: 1}}\n{}", checklist("- {id: x, kind: path, path: /}"));
+        let run = check(folder.path(), &text, &["--var", "b=2"]).exits(2);
+        assert!(run.stderr.contains("--var b: this checklist declares no such variable"), "{}", run.stderr);
+    }
+
+    #[test]
+    fn is_one_json_document_where_json_is_asked_for() {
+        let folder = scratch();
+        let document = check(folder.path(), "title: T\nstep: []\n", &["--format", "json"]).exits(2).json();
+        assert_eq!(document["schema"], "xdoctor/error/1");
+        assert!(document["message"].as_str().expect("words").contains("lacks `steps`"));
+        assert!(document["file"].as_str().expect("a path").ends_with("checklist.yaml"));
+        assert_eq!((&document["line"], &document["column"]), (&1.into(), &1.into()));
+    }
+
+    #[test]
+    fn that_nobody_has_is_named_with_those_that_are_bundled() {
+        let run = xdoctor(["check", "no-such-checklist"]).exits(2);
+        assert!(run.stderr.contains("no-such-checklist") && run.stderr.contains("xsched-hip"), "{}", run.stderr);
+    }
+}
+
+mod a_checklist_that_was_found {
+    use super::*;
+
+    const TEXT: &str = "title: Found\nsteps: [{title: S, checks: [{id: x, kind: path, path: .}]}]\n";
+
+    fn check_below(folder: &Path) -> Run {
+        let below = folder.join("a/b");
+        fs::create_dir_all(&below).expect("made");
+        Run::of(command(["check"]).current_dir(below).output().expect("runs"))
+    }
+
+    #[test]
+    fn in_a_folder_above_is_run() {
+        let folder = scratch();
+        fs::write(folder.path().join("xdoctor.yaml"), TEXT).expect("written");
+        assert!(check_below(folder.path()).exits(0).stdout.starts_with("Found"));
+    }
+
+    #[test]
+    fn above_the_top_of_the_git_tree_is_not() {
+        let folder = scratch();
+        fs::write(folder.path().join("xdoctor.yaml"), TEXT).expect("written");
+        fs::create_dir_all(folder.path().join("a/.git")).expect("made");
+        assert!(check_below(folder.path()).exits(0).stdout.starts_with("The bundled sample environment"));
+    }
+
+    #[test]
+    fn and_that_everybody_can_write_is_refused_unless_named() {
+        let folder = scratch();
+        let file = folder.path().join("xdoctor.yaml");
+        fs::write(&file, TEXT).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("set");
+        let run = check_below(folder.path()).exits(2);
+        assert!(run.stderr.contains("everybody can write it") && run.stderr.contains("name it"), "{}", run.stderr);
+        xdoctor(["check".as_ref(), file.as_os_str()]).exits(0);
+    }
+
+    #[test]
+    fn and_that_belongs_to_somebody_else_is_refused() {
+        if !support::require(rustix_is_root(), "root, to give a file away") {
+            return;
+        }
+        let folder = scratch();
+        let file = folder.path().join("xdoctor.yaml");
+        fs::write(&file, TEXT).expect("written");
+        std::os::unix::fs::chown(&file, Some(12345), None).expect("given away");
+        assert!(check_below(folder.path()).exits(2).stderr.contains("belongs to user id 12345"));
+    }
+}
+
+fn rustix_is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
+}
+
+mod exit_statuses {
+    use super::*;
+
+    const MIXED: &str = "title: T\nsteps:\n  - title: S\n    checks:\n      - {id: good, kind: path, path: /, tags: [quick]}\n      \
+                         - {id: bad, kind: path, path: /no/such}\n      - {id: after, kind: path, path: /, needs: [bad]}\n      \
+                         - {id: odd, kind: path, path: /no/such, severity: warn}\n      - {id: fine, kind: path, path: /no/such, severity: info}\n";
+
+    #[track_caller]
+    fn exits(args: &[&str], status: i32) -> Run {
+        let folder = scratch();
+        check(folder.path(), MIXED, args).exits(status)
+    }
+
+    #[test]
+    fn tell_what_became_of_what_was_selected() {
+        exits(&[], 1);
+        exits(&["--only", "good"], 0);
+        exits(&["--only", "quick"], 0);
+        exits(&["--only", "g*"], 0);
+        exits(&["--only", "odd"], 0);
+        exits(&["--only", "fine"], 0);
+        exits(&["--skip", "bad"], 0);
+        exits(&["--only", "nothing-like-it"], 4);
+        exits(&["--only", "["], 2);
+    }
+
+    #[test]
+    fn rise_where_fail_on_says_so() {
+        exits(&["--only", "odd", "--fail-on", "warn"], 1);
+        exits(&["--only", "bad", "--only", "after", "--fail-on", "skip"], 1);
+        exits(&["--only", "good", "--fail-on", "warn,skip"], 0);
+    }
+
+    #[test]
+    fn are_those_of_nagios_where_asked_for() {
+        exits(&["--exit-style", "nagios", "--only", "good"], 0);
+        exits(&["--exit-style", "nagios", "--only", "odd"], 1);
+        exits(&["--exit-style", "nagios"], 2);
+        exits(&["--exit-style", "nagios", "--only", "nothing-like-it"], 3);
+        exits(&["--exit-style=nagios", "--no-such-flag"], 3);
+    }
+
+    #[test]
+    fn a_check_whose_need_did_not_pass_is_skipped_with_that_reason() {
+        let run = exits(&["--format", "json"], 1).json();
+        let after = outcome(&run, "after");
+        assert_eq!((&after["status"], &after["reason"]), (&"skip".into(), &"needs `bad`, which did not pass".into()));
+    }
+
+    #[test]
+    fn a_failure_says_what_was_expected_and_found_what_mends_it_and_how_to_run_just_that_again() {
+        let run = exits(&[], 1);
+        for wanted in [
+            "✗ /no/such is there  bad FAILS [file-missing]",
+            "expected: something at /no/such",
+            "found:    nothing",
+            "fix:",
+            "--only bad",
+        ] {
+            assert!(run.stdout.contains(wanted), "{wanted}\nin\n{}", run.stdout);
+        }
+    }
+
+    #[test]
+    fn list_runs_nothing() {
+        let run = exits(&["--list"], 0);
+        assert!(run.stdout.contains("bad") && run.stdout.contains("[quick]"), "{}", run.stdout);
+    }
+
+    #[test]
+    fn do_not_depend_on_how_many_run_at_once() {
+        for jobs in ["1", "2", "16"] {
+            let document = exits(&["--format", "json", "--jobs", jobs], 1).json();
+            let summary = &document["summary"];
+            let counts = ["passed", "warned", "failed", "skipped", "undetermined"].map(|name| summary[name].as_u64());
+            assert_eq!(counts, [Some(2), Some(1), Some(1), Some(1), Some(0)], "{document:#}");
+        }
+    }
+}
+
+mod output {
+    use super::*;
+
+    const ONE: &str = "title: T\nsteps: [{title: S, checks: [{id: x, kind: path, path: /no/such}]}]\n";
+
+    fn with_env(env: &[(&str, &str)], args: &[&str]) -> String {
+        let folder = scratch();
+        let file = folder.path().join("c.yaml");
+        fs::write(&file, ONE).expect("written");
+        let mut command = command(["check".as_ref(), file.as_os_str()]);
+        Run::of(command.args(args).envs(env.iter().copied()).output().expect("runs")).exits(1).stdout
+    }
+
+    #[test]
+    fn is_plain_in_a_pipe_and_coloured_where_asked_for() {
+        let coloured = |env: &[(&str, &str)], args: &[&str]| with_env(env, args).contains("\u{1b}[");
+        assert!(!coloured(&[], &[]));
+        assert!(coloured(&[], &["--color", "always"]));
+        assert!(coloured(&[("CLICOLOR_FORCE", "1")], &[]));
+        assert!(!coloured(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], &[]));
+        assert!(coloured(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "")], &[]));
+        assert!(!coloured(&[("CLICOLOR_FORCE", "1")], &["--color", "never"]));
+    }
+
+    #[test]
+    fn spells_its_marks_where_they_cannot_be_drawn() {
+        assert!(with_env(&[], &[]).contains("✗ "));
+        assert!(with_env(&[("LC_ALL", "C")], &[]).contains("[FAIL] "));
+        assert!(with_env(&[("TERM", "dumb")], &[]).contains("[FAIL] "));
+    }
+
+    #[test]
+    fn goes_to_files_besides_in_the_formats_asked_for() {
+        let folder = scratch();
+        let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+        let (json, text) = (path("r.json"), path("r.txt"));
+        let reports = [format!("json={json}"), format!("text={text}")];
+        check(folder.path(), ONE, &["--color", "always", "--report", &reports[0], "--report", &reports[1]]).exits(1);
+        let document: serde_json::Value = serde_json::from_str(&fs::read_to_string(json).expect("kept")).expect("JSON");
+        assert_eq!(document["schema"], "xdoctor/check/1");
+        let text = fs::read_to_string(text).expect("kept");
+        assert!(text.contains("FAILS") && !text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn to_a_closed_pipe_ends_quietly() {
+        let mut command = command(["codes"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("ends");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+
+    #[test]
+    fn of_a_wrong_command_line_is_one_json_document_where_json_is_asked_for() {
+        let document = xdoctor(["check", "--format", "json", "--no-such-flag"]).exits(2).json();
+        assert_eq!(document["schema"], "xdoctor/error/1");
+    }
+}
+
+mod kind_path {
+    use super::*;
+
+    #[test]
+    fn tells_files_folders_links_and_programs_apart() {
+        only("- {id: x, kind: path, path: /usr, type: folder}", 0);
+        only("- {id: x, kind: path, path: /bin/sh, type: executable}", 0);
+        only("- {id: x, kind: path, path: /proc/self, type: link}", 0);
+        only("- {id: x, kind: path, path: /no/such, exists: false}", 0);
+        let wrong = only("- {id: x, kind: path, path: /usr, type: file}", 1);
+        assert_eq!((&wrong["code"], &wrong["actual"]), (&"wrong-type".into(), &"/usr is a folder".into()));
+        assert_eq!(only("- {id: x, kind: path, path: /usr, exists: false}", 1)["code"], "wrong-type");
+        let missing = only("- {id: x, kind: path, path: /usr/no/such/file}", 1);
+        assert_eq!(missing["code"], "file-missing");
+        assert_eq!(missing["actual"], "nothing; /usr is the last folder there");
+    }
+
+    #[test]
+    fn starts_relative_paths_from_the_checklists_folder() {
+        let folder = scratch();
+        let run = check(folder.path(), &checklist("- {id: x, kind: path, path: checklist.yaml, type: file}"), &[]);
+        run.exits(0);
+    }
+}
+
+mod kind_command {
+    use super::*;
+
+    #[test]
+    fn judges_exit_status_and_words() {
+        only(
+            "- {id: x, kind: command, run: [sh, -c, 'echo hi; echo there >&2; exit 3'], exit: 3, stdout: ^hi$, stderr: ^there$}",
+            0,
+        );
+        let failed = only("- {id: x, kind: command, run: [sh, -c, 'echo why >&2; exit 3']}", 1);
+        assert_eq!((&failed["code"], &failed["expected"]), (&"command-failed".into(), &"exit status 0".into()));
+        assert!(failed["actual"].as_str().expect("words").contains("why"), "{failed:#}");
+        let silent = only("- {id: x, kind: command, run: 'true', stdout: hello}", 1);
+        assert!(silent["expected"].as_str().expect("words").contains("/hello/"));
+    }
+
+    #[test]
+    fn names_a_crash_a_hang_and_a_flood() {
+        assert_eq!(only("- {id: x, kind: command, run: [sh, -c, 'kill -SEGV $$$$']}", 1)["code"], "crash");
+        assert_eq!(only("- {id: x, kind: command, run: [sleep, '100'], timeout: 200ms}", 1)["code"], "time-limit");
+        assert_eq!(only("- {id: x, kind: command, run: 'yes', output_limit: 100000}", 1)["code"], "output-limit");
+    }
+
+    #[test]
+    fn is_skipped_with_the_commands_own_reason_where_it_says_so_by_its_exit_status() {
+        let skipped = only("- {id: x, kind: command, run: [sh, -c, 'echo no device here; exit 77'], skip_exit: 77}", 0);
+        assert_eq!((&skipped["status"], &skipped["reason"]), (&"skip".into(), &"no device here".into()));
+        let missing = only("- {id: x, kind: command, run: [no-such-program], skip_if_missing: true}", 0);
+        assert_eq!(missing["status"], "skip");
+        assert_eq!(only("- {id: x, kind: command, run: [no-such-program]}", 1)["code"], "command-failed");
+        let folder = scratch();
+        let text = checklist("- {id: x, kind: command, run: [sh, -c, 'echo no device here; exit 77'], skip_exit: 77}");
+        let required = check(folder.path(), &text, &["--require", "gpu", "--format", "json"]).exits(1).json();
+        assert_eq!(outcome(&required, "x")["code"], "device-missing");
+    }
+
+    #[test]
+    fn inherits_no_loader_variable_and_gets_those_that_are_set_for_it_alone() {
+        let folder = scratch();
+        let text = checklist(
+            "- {id: x, kind: command, run: [sh, -c, 'echo \"[$LD_LIBRARY_PATH][$MINE]\"'], env: {MINE: yes}, stdout: '^\\[\\]\\[yes\\]$'}",
+        );
+        let file = folder.path().join("c.yaml");
+        fs::write(&file, text).expect("written");
+        let mut command = command(["check".as_ref(), file.as_os_str()]);
+        Run::of(command.env("LD_LIBRARY_PATH", "/nowhere").output().expect("runs")).exits(0);
+    }
+
+    #[test]
+    fn under_a_shim_proves_neither_binding_nor_call() {
+        let folder = scratch();
+        xdoctor(["bundle", folder.path().to_str().expect("text")]).exits(0);
+        let text = checklist(
+            "- {id: x, kind: command, run: [echo, using app-managed scheduler], stdout: app-managed, shim: lib/libshimhip.so}",
+        );
+        let document = check(folder.path(), &text, &["--format", "json"]).exits(3).json();
+        assert_eq!(outcome(&document, "x")["status"], "pass");
+        for rung in ["x.binds", "x.called", "x.forwards"] {
+            assert_eq!(outcome(&document, rung)["status"], "undetermined");
+        }
+    }
+
+    #[test]
+    fn notices_that_ld_so_ignored_the_preload() {
+        let ignored = only("- {id: x, kind: command, run: ['true'], shim: /no/such/libshimhip.so}", 1);
+        assert_eq!(ignored["code"], "preload-ignored");
+    }
+}
+
+mod kind_loads {
+    use super::*;
+
+    #[test]
+    fn really_loads_the_library() {
+        let libm = "/lib/x86_64-linux-gnu/libm.so.6";
+        if support::require(Path::new(libm).exists(), libm) {
+            only(&format!("- {{id: x, kind: loads, path: {libm}}}"), 0);
+        }
+        let folder = scratch();
+        let text = folder.path().join("libtext.so");
+        fs::write(&text, "not ELF").expect("written");
+        let found = only(&format!("- {{id: x, kind: loads, path: {}}}", text.display()), 1);
+        assert_eq!(found["code"], "wrong-type", "{found:#}");
+        assert_eq!(only("- {id: x, kind: loads, path: /no/such.so}", 1)["code"], "library-missing");
+    }
+}
+
+mod kind_library {
+    use super::*;
+
+    #[test]
+    fn names_what_differs_from_what_was_meant() {
+        let folder = scratch();
+        xdoctor(["bundle", folder.path().to_str().expect("text")]).exits(0);
+        let checks = |more: &str| checklist(&format!("- {{id: x, kind: library, path: lib/libshimhip.so{more}}}"));
+        let run = |more: &str, status| {
+            let run = check(folder.path(), &checks(more), &["--format", "json"]).exits(status);
+            outcome(&run.json(), "x").clone()
+        };
+        let fine = run(", soname: libshimhip.so", 0);
+        assert!(fine["evidence"][1].as_str().expect("seen").starts_with("sha256 "), "{fine:#}");
+        assert_eq!(run(", soname: libother.so", 1)["code"], "soname-mismatch");
+        assert_eq!(run(", build_id: '00'", 1)["code"], "hash-differs");
+        assert_eq!(run(", sha256: '00'", 1)["code"], "hash-differs");
+        assert_eq!(run(", needed: libabsent.so", 1)["code"], "missing-library");
+        assert_eq!(only("- {id: x, kind: library, path: /no/such.so}", 1)["code"], "library-missing");
+        assert_eq!(only("- {id: x, kind: library, path: /etc/passwd}", 1)["code"], "wrong-type");
+    }
+
+    #[test]
+    fn follows_the_runpath_to_folders_that_are_not_there() {
+        let folder = scratch();
+        let library = folder.path().join("libr.so");
+        let args = ["-shared", "-x", "c", "/dev/null", "-Wl,--enable-new-dtags,-rpath,$ORIGIN:$ORIGIN/gone", "-o"];
+        let built = std::process::Command::new("cc").args(args).arg(&library).status();
+        assert!(built.expect("gcc").success());
+        let found = only(&format!("- {{id: x, kind: library, path: {}}}", library.display()), 1);
+        assert_eq!(
+            (&found["code"], &found["expected"]),
+            (&"runpath-dangling".into(), &"RUNPATH $ORIGIN/gone leads to a folder".into())
+        );
+    }
+}
