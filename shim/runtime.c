@@ -33,14 +33,12 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data) {
         search->after_self = 1;
         return 0;
     }
-    if (search->only && search->only != object.dynamic)
-        return 0;
     if (loaded_find(&object, mark, NULL)) {
         if (!search->after_self)
             atomic_store(&second_copy, 1);
         return 0;
     }
-    if (!loaded_find(&object, "hipInit", "hip_4.2"))
+    if ((search->only && search->only != object.dynamic) || !loaded_find(&object, "hipInit", "hip_4.2"))
         return 0;
     if (search->after_self) {
         search->after = object;

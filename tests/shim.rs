@@ -311,13 +311,19 @@ fn of_two_copies_the_first_counts_and_the_second_says_so() {
     let dir = directory();
     let copy = dir.path().join("copy.so");
     std::fs::copy(shim(), &copy).expect("a copy");
-    let mut command = shimmed(&bundle::file("bin/hip-matmul"), &dir);
-    command.env("LD_PRELOAD", format!("{} {}", shim().display(), copy.display()));
-    let (_, err) = succeed(&mut command);
-    assert!(err.contains("copy.so is a second copy of the shim"), "{err}");
-    assert_eq!(counts(&dir).calls["hipLaunchKernel"], 1);
-    let second = counters::read(&dir.path().join("counters.2"));
-    assert!(second.calls.is_empty(), "{second:?}");
+    let both = format!("{} {}", shim().display(), copy.display());
+    for pinned in [None, Some(bundle::file(RUNTIME))] {
+        let mut command = shimmed(&bundle::file("bin/hip-matmul"), &dir);
+        command.env("LD_PRELOAD", &both);
+        if let Some(runtime) = pinned {
+            command.env("XDOCTOR_RUNTIME", runtime);
+        }
+        let (_, err) = succeed(&mut command);
+        assert!(err.contains("copy.so is a second copy of the shim"), "{err}");
+        assert_eq!(counts(&dir).calls["hipLaunchKernel"], 1);
+        let second = counters::read(&dir.path().join("counters.2"));
+        assert!(second.calls.is_empty(), "{second:?}");
+    }
 }
 
 #[test]
@@ -339,10 +345,12 @@ fn a_forked_child_counts_from_zero_in_a_file_of_its_own() {
 }
 
 #[test]
-fn the_counters_are_written_on_demand() {
+fn the_counters_are_written_on_demand_where_the_program_was_started() {
     let dir = directory();
     let program = client(&dir, "fork.c", &[]);
-    succeed(shimmed(&program, &dir).arg("demand"));
+    let mut command = shimmed(&program, &dir);
+    command.env("XDOCTOR_COUNTERS", "counters").current_dir(dir.path());
+    succeed(command.arg("demand"));
     assert_eq!(counts(&dir).calls["hipGetDevice"], 3, "the five after it ended in _exit");
 }
 

@@ -110,10 +110,23 @@ static void start_over_in_child(void) {
     counting_in = getpid();
 }
 
-static void start(void) {
+/* A relative path is meant for the directory that the program was started in. */
+static void read_environment(void) {
+    char here[PATH_MAX] = "";
     const char *path = xd_environment(xd_counters_variable);
-    if (path)
-        snprintf(counters_path, sizeof counters_path, "%s", path);
+    if (!path || !*path)
+        return;
+    if (*path != '/' && !getcwd(here, sizeof here))
+        return;
+    int length = snprintf(counters_path, sizeof counters_path, "%s%s%s", here, *here ? "/" : "", path);
+    if (length >= (int)sizeof counters_path) {
+        xd_say("%s is too long a path: no counters will be written", xd_counters_variable);
+        counters_path[0] = 0;
+    }
+}
+
+static void start(void) {
+    read_environment();
     loaded_in = counting_in = getpid();
     pthread_key_create(&thread_end, release_block);
     pthread_atfork(NULL, NULL, start_over_in_child);
