@@ -21,7 +21,7 @@ HIP hipPointerGetAttributes(hipPointerAttribute_t *, const void *), hipMemcpy(vo
 HIP hipMemcpyAsync(void *, const void *, size_t, int, hipStream_t), hipMemcpyDtoD(void *, void *, size_t);
 HIP hipMemcpy2D(void *, size_t, const void *, size_t, size_t, size_t, int);
 HIP hipMemset(void *, int, size_t), hipMemsetD16(void *, unsigned short, size_t), hipMemsetD32(void *, int, size_t);
-HIP hipMemset2D(void *, size_t, int, size_t, size_t);
+HIP hipMemset2D(void *, size_t, int, size_t, size_t), hipMemset3D(hipPitchedPtr, int, hipExtent), hipMalloc3D(hipPitchedPtr *, hipExtent);
 HIP hipGetLastError(void), hipPeekAtLastError(void), hipStreamCreate(hipStream_t *), hipStreamDestroy(hipStream_t);
 HIP hipStreamSynchronize(hipStream_t), hipStreamQuery(hipStream_t), hipStreamWaitEvent(hipStream_t, hipEvent_t, unsigned);
 HIP hipEventCreate(hipEvent_t *), hipEventCreateWithFlags(hipEvent_t *, unsigned), hipEventDestroy(hipEvent_t);
@@ -100,6 +100,13 @@ static void fills(void) {
     MUST(hipMemset2D(device, 16, 7, 4, 4) == 0 && hipMemset2D(device, 16, 7, 17, 2) == 1);
     MUST(hipMemcpy(back, device, 64, hipMemcpyDeviceToHost) == 0 && back[16] == 7 && back[20] == 0xab && back[51] == 7);
     MUST(hipFree(device) == 0);
+    /* Two slices of three rows of ten bytes. */
+    hipPitchedPtr box;
+    hipExtent extent = {10, 3, 2}, deeper = {10, 3, 3};
+    MUST(hipMalloc3D(&box, extent) == 0 && box.pitch >= 10 && box.ysize == 3);
+    MUST(hipMemset3D(box, 9, extent) == 0 && hipMemset3D(box, 9, deeper) == 1);
+    MUST(hipMemcpy(back, (char *)box.ptr + 5 * box.pitch, 10, hipMemcpyDeviceToHost) == 0 && back[0] == 9 && back[9] == 9);
+    MUST(hipFree(box.ptr) == 0);
 }
 
 static void errors(void) {
