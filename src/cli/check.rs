@@ -21,7 +21,7 @@ use super::{Exit, Output, Unusable};
 ///
 /// Examples:
 ///   xdoctor check                                          the bundled self-check, on any machine
-///   xdoctor check xsched-hip --var source=~/xsched         a bundled checklist by name
+///   xdoctor check xsched-hip --var source=/opt/xsched       a bundled checklist by name
 ///   xdoctor check gpu.yaml --only symbols --format json    one check of a file's
 ///   xdoctor check --fail-on warn --report json=out.json    as a gate
 #[derive(clap::Args)]

@@ -16,24 +16,27 @@ use clap::{Parser, Subcommand};
 pub use exit::Exit;
 pub use output::{Color, Format, Output, Unusable};
 
+/// The flags that mean the same in every command.
+const EVERYWHERE: &str = "For every command";
+
 /// Does this shim really intercept this program, and is this the environment that I think it is?
 #[derive(Parser)]
 #[command(name = "xdoctor", version, max_term_width = 100, arg_required_else_help = true)]
 struct Cli {
     /// The form of the results on stdout
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", help_heading = EVERYWHERE)]
     format: Format,
     /// When to colour
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = EVERYWHERE)]
     color: Color,
     /// Leave remarks out
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     /// Say more; twice for all
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     verbose: u8,
     /// What the exit status says
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "STYLE")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "STYLE", help_heading = EVERYWHERE)]
     exit_style: exit::ExitStyle,
     #[command(subcommand)]
     command: Command,

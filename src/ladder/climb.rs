@@ -207,7 +207,10 @@ impl Climb {
     fn stop_with(&mut self, answer: Answer) {
         let above = match &answer {
             Answer::Skipped(..) => answer.clone(),
-            _ => unknown(Rung::Loads),
+            Answer::Diagnosed(_) => unknown(Rung::Loads),
+            Answer::Holds | Answer::Undetermined(_) => {
+                Answer::Undetermined("unknown, since nothing ran under the shim".into())
+            }
         };
         self.steps.push(Step { rung: Rung::Loads, answer, evidence: Vec::new() });
         self.fill(&above);
