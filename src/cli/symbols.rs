@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use globset::{GlobBuilder, GlobMatcher};
+use rayon::prelude::*;
 
 use super::{Exit, Format, Output, Unusable};
 use crate::elf::{Image, Symbol, Symbols};
@@ -75,13 +76,16 @@ struct Listing<'a> {
     source: &'a Source,
     image: Image<'a>,
     symbols: Symbols<'a>,
+    /// How many definitions each node has, in the order of the file's definitions.
+    counts: Vec<usize>,
 }
 
 impl<'a> Listing<'a> {
     fn read(source: &'a Source) -> anyhow::Result<Listing<'a>> {
         let image = Image::parse(source.bytes()).map_err(|error| unusable(source, &error))?;
         let symbols = image.symbols().map_err(|error| unusable(source, &error))?;
-        Ok(Listing { source, image, symbols })
+        let counts = counts(source, &symbols);
+        Ok(Listing { source, image, symbols, counts })
     }
 }
 
@@ -97,7 +101,10 @@ fn unusable(source: &Source, error: &crate::elf::ElfError) -> Unusable {
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let sources = Sources::new(args.inherit_env);
     let opened: Vec<Source> = args.files.iter().map(|file| sources.open(file)).collect::<Result<_, _>>()?;
-    let listings: Vec<Listing<'_>> = opened.iter().map(Listing::read).collect::<Result<_, _>>()?;
+    let listings: Vec<Listing<'_>> = match opened.as_slice() {
+        [one] => vec![Listing::read(one)?],
+        several => several.par_iter().map(Listing::read).collect::<Result<_, _>>()?,
+    };
     match output.format {
         Format::Json => output.json(&document::Document::new(args, &listings)).context("cannot write to stdout")?,
         Format::Text => text::print(args, &listings).context("cannot write to stdout")?,
@@ -108,15 +115,21 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
 
 /// How many definitions each node has, in the order of the file's definitions. The symbol that the linker makes for the
 /// node itself is none.
-fn counts(symbols: &Symbols<'_>) -> Vec<usize> {
+fn counts(source: &Source, symbols: &Symbols<'_>) -> Vec<usize> {
+    let definitions = symbols.versions().definitions();
+    if definitions.is_empty() {
+        return Vec::new();
+    }
     let mut by_index = vec![0; 0x8000];
-    for index in 1..symbols.len() {
+    for index in (1..symbols.len()).filter(|&index| symbols.is_api(index)) {
         if let Some(count) = by_index.get_mut(usize::from(symbols.versym(index) & 0x7fff)) {
-            *count += usize::from(symbols.is_defined(index) && !symbols.is_node_marker(index));
+            *count += 1;
         }
     }
+    // The listing passes through the table again, but a part at a time.
+    source.release(symbols.file_range(0..symbols.len()));
     let of = |index: u16| by_index.get(usize::from(index)).copied().unwrap_or(0);
-    symbols.versions().definitions().iter().map(|definition| of(definition.index)).collect()
+    definitions.iter().map(|definition| of(definition.index)).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -24,6 +24,15 @@ impl<'a> Escaped<'a> {
         }
     }
 
+    /// Appends the text.
+    pub fn append_to(self, out: &mut Vec<u8>) {
+        if is_plain(self.0) {
+            out.extend_from_slice(self.0);
+        } else {
+            out.extend_from_slice(self.to_string().as_bytes());
+        }
+    }
+
     fn plain(self) -> Option<&'a str> {
         let text = std::str::from_utf8(self.0).ok()?;
         (is_plain(self.0) || !text.chars().any(needs_escape)).then_some(text)

@@ -2,11 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 use rustix::fs::OFlags;
 
 use super::ElfError;
@@ -46,6 +46,23 @@ impl Mapped {
     /// The path that it was opened by.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Mapped {
+    /// Gives back the memory behind bytes that have been used. They can be read again, at the price of a page fault.
+    #[expect(unsafe_code, reason = "the system's advice to drop pages is not known to be harmless for every mapping")]
+    pub fn release(&self, range: Range<usize>) {
+        // SAFETY: the mapping is of a file, private and never written to, so a dropped page reads the same afterwards.
+        let advised = unsafe {
+            self.map.unchecked_advise_range(
+                UncheckedAdvice::DontNeed,
+                range.start,
+                range.end.saturating_sub(range.start),
+            )
+        };
+        // It is advice: where it is not taken, only the memory is not given back.
+        let _ = advised;
     }
 }
 

@@ -23,6 +23,11 @@ impl<'a> Strings<'a> {
         self.get(offset).unwrap_or(CORRUPT)
     }
 
+    #[inline]
+    pub(super) fn first_byte(self, offset: usize) -> Option<u8> {
+        self.0.get(offset).copied()
+    }
+
     /// Size in bytes.
     pub fn len(self) -> usize {
         self.0.len()

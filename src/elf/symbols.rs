@@ -44,6 +44,11 @@ impl<'a> Symbol<'a> {
         matches!(self.kind, SymbolKind::Section | SymbolKind::File)
     }
 
+    /// Whether it is the absolute symbol that GNU ld makes for a version node, named as the node is.
+    pub fn is_node_marker(&self) -> bool {
+        u32::from(self.section) == SHN_ABS && self.version.is_some_and(|node| node.name == self.name)
+    }
+
     /// The name of the section that it is defined in, `ABS` or `COMMON`; `None` where it is undefined, or where the
     /// section table does not tell.
     pub fn section_name(&self, sections: Sections<'a>) -> Option<&'a [u8]> {
@@ -89,8 +94,9 @@ impl<'a> Symbol<'a> {
 #[derive(Clone, Debug)]
 pub struct Symbols<'a> {
     reader: Reader<'a>,
-    /// The table's bytes.
+    /// The table's bytes, and where they lie in the file.
     table: &'a [u8],
+    offset: usize,
     count: usize,
     strings: Strings<'a>,
     /// `DT_VERSYM`, two bytes a symbol; empty without versions.
@@ -102,7 +108,8 @@ impl<'a> Symbols<'a> {
     pub(super) fn parse(image: &Image<'a>) -> Result<Symbols<'a>, ElfError> {
         let reader = image.reader();
         let versions = image.versions()?;
-        let mut symbols = Symbols { reader, table: &[], count: 0, strings: image.strings(), versyms: &[], versions };
+        let mut symbols =
+            Symbols { reader, table: &[], offset: 0, count: 0, strings: image.strings(), versyms: &[], versions };
         let Some(address) = image.dynamic().get(DT_SYMTAB) else { return Ok(symbols) };
         let size = Sym::size(reader.ctx.container);
         if let Some(found) = image.dynamic().get(DT_SYMENT).filter(|&found| found != size as u64) {
@@ -111,6 +118,7 @@ impl<'a> Symbols<'a> {
         }
         let what = "dynamic symbol table";
         let (offset, _) = image.segments().file_range(address).ok_or(ElfError::Unmapped { what, address })?;
+        symbols.offset = offset;
         symbols.count = symbol_count(image, offset, size)?;
         symbols.table = reader.slice(what, offset, symbols.count.saturating_mul(size))?;
         if let Some(address) = image.dynamic().get(DT_VERSYM).filter(|_| !symbols.versions.is_empty()) {
@@ -152,22 +160,40 @@ impl<'a> Symbols<'a> {
         self.raw(index).map(|raw| self.strings.name(raw.st_name))
     }
 
+    /// Where entries lie in the file.
+    pub fn file_range(&self, entries: std::ops::Range<usize>) -> std::ops::Range<usize> {
+        let size = Sym::size(self.reader.ctx.container);
+        let at = |index: usize| self.offset + index.min(self.count) * size;
+        at(entries.start)..at(entries.end)
+    }
+
+    /// Looks at the first byte of each name. Names lie scattered over a string table that no cache holds: asked for
+    /// together, they are waited for together.
+    #[inline]
+    pub fn touch_names(&self, range: std::ops::Range<usize>) {
+        let first = |index| self.raw(index).and_then(|raw| self.strings.first_byte(raw.st_name)).unwrap_or(0);
+        std::hint::black_box(range.map(first).fold(0u8, |sum, byte| sum ^ byte));
+    }
+
     /// The entry of `DT_VERSYM`: version index and hidden bit. 1 (global, unversioned) where there are no versions.
     #[inline]
     pub fn versym(&self, index: usize) -> u16 {
         Reader { bytes: self.versyms, ctx: self.reader.ctx }.u16(index * 2).unwrap_or(1)
     }
 
-    /// Whether the entry is a definition.
+    /// Whether the entry is a definition, and not the absolute symbol that GNU ld makes for a version node.
     #[inline]
-    pub fn is_defined(&self, index: usize) -> bool {
-        self.raw(index).is_some_and(|raw| raw.st_shndx != SHN_UNDEF as usize)
+    pub fn is_api(&self, index: usize) -> bool {
+        match self.raw(index).map(|raw| raw.st_shndx as u32) {
+            None | Some(SHN_UNDEF) => false,
+            Some(SHN_ABS) => self.get(index).is_some_and(|symbol| !symbol.is_node_marker()),
+            Some(_) => true,
+        }
     }
 
-    /// Whether the entry is the absolute symbol that GNU ld makes for a version node, named as the node is.
+    /// Whether the entry is the absolute symbol that GNU ld makes for a version node.
     pub fn is_node_marker(&self, index: usize) -> bool {
-        let absolute = self.raw(index).is_some_and(|raw| raw.st_shndx == SHN_ABS as usize);
-        absolute && self.get(index).is_some_and(|symbol| symbol.version.is_some_and(|node| node.name == symbol.name))
+        self.get(index).is_some_and(|symbol| symbol.is_node_marker())
     }
 
     /// The symbol at `index`.

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Args, Listing, counts, hex};
+use super::{Args, Listing, hex};
 use crate::elf::{Binding, Class, Escaped, Sections, Symbol, SymbolKind, Visibility, demangle, escape};
 
 /// The whole document.
@@ -103,7 +103,7 @@ fn folders(list: Option<&[u8]>) -> Vec<Escaped<'_>> {
 
 fn nodes<'a>(listing: &Listing<'a>) -> Vec<Node<'a>> {
     let definitions = listing.symbols.versions().definitions();
-    let node = |(definition, symbols): (&crate::elf::Definition<'a>, usize)| Node {
+    let node = |(definition, &symbols): (&crate::elf::Definition<'a>, &usize)| Node {
         name: escape(definition.name),
         index: definition.index,
         base: definition.base,
@@ -111,7 +111,7 @@ fn nodes<'a>(listing: &Listing<'a>) -> Vec<Node<'a>> {
         parents: definition.parents.iter().copied().map(Escaped).collect(),
         symbols,
     };
-    definitions.iter().zip(counts(&listing.symbols)).map(node).collect()
+    definitions.iter().zip(&listing.counts).map(node).collect()
 }
 
 fn needs<'a>(listing: &Listing<'a>) -> Vec<Need<'a>> {

@@ -20,6 +20,11 @@ impl Source {
         self.file.bytes()
     }
 
+    /// Gives back the memory behind bytes that have been used.
+    pub fn release(&self, range: std::ops::Range<usize>) {
+        self.file.release(range);
+    }
+
     /// Its path, absolute.
     pub fn path(&self) -> PathBuf {
         std::path::absolute(self.file.path()).unwrap_or_else(|_| self.file.path().to_owned())

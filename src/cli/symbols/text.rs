@@ -1,28 +1,88 @@
 //! The listing for people: facts and nodes, then the symbols as `nm -D --with-symbol-versions` shows them.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::ops::Range;
+use std::os::fd::AsFd;
 
-use super::{Args, Listing, counts, hex};
+use rayon::prelude::*;
+
+use super::{Args, Listing, hex};
 use crate::elf::{Class, Definition, Symbol, demangle, escape};
 
 /// Deeper nodes are indented no further: a chain may be thousands of nodes long.
 const DEEPEST: usize = 20;
 
+/// Symbols that are rendered at a time. Small, since a window of rendered blocks is what the listing keeps in memory.
+const BLOCK: usize = 1024;
+
+/// Symbols whose names are fetched together.
+const BATCH: usize = 16;
+
+/// A piece of the output that can be rendered by itself.
+struct Piece<'l, 'a> {
+    listing: &'l Listing<'a>,
+    /// Its place among the files, where the piece starts one.
+    starts: Option<usize>,
+    symbols: Range<usize>,
+}
+
+/// Renders in parallel, a window at a time, and writes in order.
 pub fn print(args: &Args, listings: &[Listing<'_>]) -> io::Result<()> {
-    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    for (index, listing) in listings.iter().enumerate() {
-        if index > 0 {
-            out.write_all(b"\n")?;
+    // Not through `io::stdout`: it would look through every block for its last line.
+    let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let mut pieces = listings.iter().enumerate().flat_map(|(index, listing)| pieces(args, index, listing)).peekable();
+    let width = if listings.iter().all(|listing| listing.symbols.len() <= BLOCK) && listings.len() == 1 {
+        1
+    } else {
+        4 * rayon::current_num_threads()
+    };
+    let mut buffers = vec![Vec::new(); width];
+    while pieces.peek().is_some() {
+        let mut window: Vec<_> = buffers.iter_mut().zip(pieces.by_ref()).collect();
+        match window.as_mut_slice() {
+            [(buffer, piece)] => render(args, piece, buffer)?,
+            several => several.par_iter_mut().try_for_each(|(buffer, piece)| render(args, piece, buffer))?,
         }
-        head(listing, &mut out)?;
-        if !args.versions {
-            out.write_all(b"\n")?;
-        }
-        for symbol in listing.symbols.iter().filter(|symbol| args.wants(symbol)) {
-            line(args, listing, &symbol, &mut out)?;
+        for (buffer, piece) in window {
+            out.write_all(buffer)?;
+            buffer.clear();
+            // From the start on: a page fault brings back what lies around it too.
+            piece.listing.source.release(piece.listing.symbols.file_range(0..piece.symbols.end));
         }
     }
-    out.flush()
+    Ok(())
+}
+
+fn pieces<'l, 'a>(args: &Args, place: usize, listing: &'l Listing<'a>) -> impl Iterator<Item = Piece<'l, 'a>> {
+    let end = if args.versions { 1 } else { listing.symbols.len().max(1) };
+    let starts = std::iter::once(1).chain((1 + BLOCK..end).step_by(BLOCK));
+    starts.map(move |start| Piece {
+        listing,
+        starts: (start == 1).then_some(place),
+        symbols: start..end.min(start + BLOCK),
+    })
+}
+
+fn render(args: &Args, piece: &Piece<'_, '_>, out: &mut Vec<u8>) -> io::Result<()> {
+    match piece.starts {
+        None => {}
+        Some(place) => {
+            out.extend_from_slice(if place > 0 { b"\n" } else { b"" });
+            head(piece.listing, out)?;
+            out.extend_from_slice(if args.versions { b"" } else { b"\n" });
+        }
+    }
+    for start in piece.symbols.clone().step_by(BATCH) {
+        let batch = start..piece.symbols.end.min(start + BATCH);
+        piece.listing.symbols.touch_names(batch.clone());
+        for symbol in batch.filter_map(|index| piece.listing.symbols.get(index)) {
+            if args.wants(&symbol) {
+                line(args, piece.listing, &symbol, out)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What the file is, what it needs, and the nodes that it defines.
@@ -73,7 +133,6 @@ fn needs(listing: &Listing<'_>, out: &mut impl Write) -> io::Result<()> {
 /// The nodes as a tree, each under the first that it inherits.
 fn nodes(listing: &Listing<'_>, out: &mut impl Write) -> io::Result<()> {
     let definitions = listing.symbols.versions().definitions();
-    let counts = counts(&listing.symbols);
     let place = |name: &[u8]| definitions.iter().position(|definition| definition.name == name);
     let mut children = vec![Vec::new(); definitions.len()];
     let mut roots = Vec::new();
@@ -92,7 +151,7 @@ fn nodes(listing: &Listing<'_>, out: &mut impl Write) -> io::Result<()> {
         if std::mem::replace(&mut shown[at], true) {
             continue;
         }
-        node(&definitions[at], counts[at], depth, out)?;
+        node(&definitions[at], listing.counts[at], depth, out)?;
         stack.extend(children[at].iter().rev().map(|&child| (child, depth + 1)));
     }
     Ok(())
@@ -112,19 +171,29 @@ fn node(definition: &Definition<'_>, count: usize, depth: usize, out: &mut impl 
     writeln!(out)
 }
 
-fn line(args: &Args, listing: &Listing<'_>, symbol: &Symbol<'_>, out: &mut impl Write) -> io::Result<()> {
+fn line(args: &Args, listing: &Listing<'_>, symbol: &Symbol<'_>, out: &mut Vec<u8>) -> io::Result<()> {
     let width = if listing.image.class() == Class::Elf32 { 8 } else { 16 };
-    match symbol.defined {
-        true => write!(out, "{:0width$x}", symbol.value)?,
-        false => write!(out, "{:width$}", "")?,
-    }
-    write!(out, " {} ", symbol.letter(listing.image.segments()))?;
+    address(symbol, width, out);
+    out.extend_from_slice(&[b' ', symbol.letter(listing.image.segments()) as u8, b' ']);
     match args.demangle {
         true => write!(out, "{}", demangle(symbol.name))?,
-        false => write!(out, "{}", escape(symbol.name))?,
+        false => escape(symbol.name).append_to(out),
     }
     if let Some(version) = symbol.version {
-        write!(out, "{}{}", if symbol.default { "@@" } else { "@" }, escape(version.name))?;
+        out.extend_from_slice(if symbol.default { b"@@" } else { b"@" });
+        escape(version.name).append_to(out);
     }
-    writeln!(out)
+    out.push(b'\n');
+    Ok(())
+}
+
+/// The value in hexadecimal digits; blanks for what has none.
+fn address(symbol: &Symbol<'_>, width: usize, out: &mut Vec<u8>) {
+    let mut digits = [b' '; 16];
+    if symbol.defined {
+        for (place, digit) in digits.iter_mut().rev().enumerate() {
+            *digit = b"0123456789abcdef"[(symbol.value >> (4 * place) & 0xf) as usize];
+        }
+    }
+    out.extend_from_slice(&digits[16 - width..]);
 }
