@@ -75,7 +75,8 @@ impl<'a> Symbol<'a> {
         let place = match self.kind {
             _ if u32::from(self.section) == SHN_ABS => None,
             SymbolKind::Tls => segments.thread_local_place(self.value),
-            _ => segments.place(self.value),
+            // Such as `_end`, which lies behind the last byte.
+            _ => segments.place(self.value).or_else(|| segments.place(self.value.checked_sub(1)?)),
         };
         let letter = match place {
             // One segment may hold code and constants: only the symbol's kind tells them apart.
@@ -207,7 +208,8 @@ impl<'a> Symbols<'a> {
         Some(Symbol {
             name: self.strings.name(raw.st_name),
             version,
-            default: defined && !hidden && version.is_some(),
+            // A copy of another file's variable is defined here too, but in a node that is needed.
+            default: defined && !hidden && version.is_some_and(|version| version.file.is_none()),
             hidden,
             defined,
             kind: SymbolKind::from(raw.st_type()),

@@ -179,7 +179,7 @@ fn line(args: &Args, listing: &Listing<'_>, symbol: &Symbol<'_>, out: &mut Vec<u
         true => write!(out, "{}", demangle(symbol.name))?,
         false => escape(symbol.name).append_to(out),
     }
-    if let Some(version) = symbol.version {
+    if let Some(version) = symbol.version.filter(|_| !symbol.is_node_marker()) {
         out.extend_from_slice(if symbol.default { b"@@" } else { b"@" });
         escape(version.name).append_to(out);
     }
