@@ -1,5 +1,9 @@
 //! Promise: what is read is what binutils read, in every ELF file of the machine.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "support/libraries.rs"]
+mod libraries;
 mod support;
 
 use std::collections::BTreeMap;
@@ -16,7 +20,7 @@ const CHUNK: usize = 64;
 
 #[test]
 fn symbols_of_every_file_of_the_machine_read_as_nm_shows_them() {
-    if !support::require("nm", support::has_program("nm")) {
+    if !support::require(libraries::has_program("nm", "nm")) {
         return;
     }
     let files = elf_files();
@@ -26,7 +30,7 @@ fn symbols_of_every_file_of_the_machine_read_as_nm_shows_them() {
 
 #[test]
 fn nodes_and_needs_of_every_file_of_the_machine_read_as_readelf_shows_them() {
-    if !support::require("readelf", support::has_program("readelf")) {
+    if !support::require(libraries::has_program("readelf", "readelf")) {
         return;
     }
     let files = elf_files();
@@ -79,8 +83,7 @@ fn is_relocatable(path: &Path) -> bool {
 
 fn compare_with_nm(files: &[PathBuf]) -> usize {
     let ours = by_file(&stdout(Command::cargo_bin("xdoctor").unwrap().args(["symbols"]).args(files)), false);
-    let mut theirs =
-        by_file(&stdout(Command::new("nm").args(["-D", "-p", "--with-symbol-versions"]).args(files)), true);
+    let theirs = by_file(&stdout(Command::new("nm").args(["-D", "-p", "--with-symbol-versions"]).args(files)), true);
     assert_eq!(ours.len(), files.len(), "one block for each file");
     let mut compared = 0;
     for file in files {

@@ -3,10 +3,13 @@
 mod bundle;
 mod check;
 mod codes;
+mod diff;
 mod exit;
 mod load;
+mod map;
 mod output;
 mod smoke;
+mod source;
 mod symbols;
 
 use std::ffi::OsString;
@@ -51,6 +54,8 @@ enum Command {
     Bundle(bundle::Args),
     #[command(hide = true)]
     Load(load::Args),
+    Map(map::Args),
+    Diff(diff::Args),
 }
 
 /// Runs the command that `args` ask for (the program's name first); returns the exit status.
@@ -68,6 +73,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Codes(args) => codes::run(&args, output),
         Command::Bundle(args) => bundle::run(&args, output),
         Command::Load(args) => load::run(&args, output),
+        Command::Map(args) => map::run(&args, output),
+        Command::Diff(args) => diff::run(&args, output),
     };
     let exit = result.unwrap_or_else(|error| output::report_error(&error, output.format));
     exit.status(cli.exit_style)

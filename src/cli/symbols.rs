@@ -1,7 +1,6 @@
 //! `xdoctor symbols`: the dynamic symbols of files, with their versions.
 
 mod document;
-mod source;
 mod text;
 
 use std::path::PathBuf;
@@ -10,9 +9,9 @@ use anyhow::Context;
 use globset::{GlobBuilder, GlobMatcher};
 use rayon::prelude::*;
 
+use super::source::{Source, Sources};
 use super::{Exit, Format, Output, Unusable};
 use crate::elf::{Image, Symbol, Symbols};
-use source::{Source, Sources};
 
 /// The dynamic symbols of ELF files, with versions
 #[derive(clap::Args)]
@@ -81,17 +80,12 @@ struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    fn read(source: &'a Source) -> anyhow::Result<Listing<'a>> {
-        let image = Image::parse(source.bytes()).map_err(|error| unusable(source, &error))?;
-        let symbols = image.symbols().map_err(|error| unusable(source, &error))?;
+    fn read(source: &'a Source) -> Result<Listing<'a>, Unusable> {
+        let image = source.image()?;
+        let symbols = image.symbols().map_err(|error| source.unusable(&error))?;
         let counts = counts(source, &symbols);
         Ok(Listing { source, image, symbols, counts })
     }
-}
-
-fn unusable(source: &Source, error: &crate::elf::ElfError) -> Unusable {
-    let file = source.path();
-    Unusable { message: format!("{}: {error}", file.display()), file: Some(file.to_owned()), line: None, column: None }
 }
 
 /// Runs the command.

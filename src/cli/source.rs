@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::cli::Unusable;
-use crate::elf::Mapped;
+use crate::elf::{ElfError, Image, Mapped, Symbols};
 use crate::loader::{Search, Where};
 
 /// An opened file, and how it was come by.
@@ -23,6 +23,23 @@ impl Source {
     /// Gives back the memory behind bytes that have been used.
     pub fn release(&self, range: std::ops::Range<usize>) {
         self.file.release(range);
+    }
+
+    /// The file as ELF.
+    pub fn image(&self) -> Result<Image<'_>, Unusable> {
+        Image::parse(self.bytes()).map_err(|error| self.unusable(&error))
+    }
+
+    /// Its dynamic symbols.
+    pub fn symbols(&self) -> Result<Symbols<'_>, Unusable> {
+        self.image()?.symbols().map_err(|error| self.unusable(&error))
+    }
+
+    /// An error of what is in it, with its name.
+    pub fn unusable(&self, error: &ElfError) -> Unusable {
+        let file = self.path();
+        let message = format!("{}: {error}", file.display());
+        Unusable { message, file: Some(file), line: None, column: None }
     }
 
     /// Its path, absolute.
