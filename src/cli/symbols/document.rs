@@ -82,7 +82,7 @@ impl<'d, 'a> File<'d, 'a> {
         let image = &listing.image;
         File {
             file: listing.source.path().display().to_string(),
-            found: listing.source.found.map(|found| found.to_string()),
+            found: listing.source.found().map(|found| found.to_string()),
             soname: image.soname().map(Escaped),
             class: image.class(),
             machine: image.machine_name(),

@@ -89,7 +89,7 @@ fn render(args: &Args, piece: &Piece<'_, '_>, out: &mut Vec<u8>) -> io::Result<(
 fn head(listing: &Listing<'_>, out: &mut impl Write) -> io::Result<()> {
     let image = &listing.image;
     write!(out, "{}", listing.source.path().display())?;
-    if let Some(found) = listing.source.found {
+    if let Some(found) = listing.source.found() {
         write!(out, " (found {found})")?;
     }
     writeln!(out)?;
