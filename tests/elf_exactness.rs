@@ -60,9 +60,21 @@ fn a_name_is_found_by_its_hash_in_every_file_of_the_machine() {
     });
 }
 
-/// All regular ELF files of the two folders that can be read.
+/// All regular dynamic ELF files of the machine's folders.
 fn elf_files() -> Vec<PathBuf> {
-    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/bin"];
+    // The cross libraries of Debian's libc6-*-cross are there for other classes, byte orders and machines.
+    let folders = [
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/usr/lib64",
+        "/usr/bin",
+        "/usr/aarch64-linux-gnu/lib",
+        "/usr/i686-linux-gnu/lib",
+        "/usr/powerpc-linux-gnu/lib",
+        "/usr/powerpc64le-linux-gnu/lib",
+        "/usr/riscv64-linux-gnu/lib",
+        "/usr/s390x-linux-gnu/lib",
+    ];
     let entries = folders.iter().flat_map(|folder| walkdir::WalkDir::new(folder).sort_by_file_name());
     let files =
         entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path());
@@ -102,7 +114,12 @@ fn compare_with_nm(files: &[PathBuf]) -> usize {
 /// Value, name and version are equal. So is the letter, but for two things that only the section table tells: whether a
 /// mark between initialised and zeroed data belongs to the one or the other, and whether a constant lies among code.
 fn agrees(ours: &str, theirs: &str) -> bool {
-    let split = |line: &str| (line[..16].to_owned(), line[17..18].to_owned(), line[18..].to_owned());
+    let split = |line: &str| {
+        // Eight digits in 32-bit files: there the letter stands alone in the tenth column.
+        let short = matches!(line.as_bytes().get(8..11), Some([b' ', letter, b' ']) if *letter != b' ');
+        let (value, rest) = line.split_at(if short { 8 } else { 16 });
+        (value.to_owned(), rest[1..2].to_owned(), rest[2..].to_owned())
+    };
     let ((value, letter, name), (their_value, their_letter, their_name)) = (split(ours), split(theirs));
     let known = matches!((letter.as_str(), their_letter.as_str()), ("B", "D") | ("R", "T") | ("T", "R"));
     value == their_value && name == their_name && (letter == their_letter || known)
