@@ -20,7 +20,7 @@ const CHUNK: usize = 64;
 
 #[test]
 fn symbols_of_every_file_of_the_machine_read_as_nm_shows_them() {
-    if !support::require(libraries::has_program("nm", "nm")) {
+    if !support::require(libraries::has_program("nm"), "nm") {
         return;
     }
     let files = elf_files();
@@ -30,7 +30,7 @@ fn symbols_of_every_file_of_the_machine_read_as_nm_shows_them() {
 
 #[test]
 fn nodes_and_needs_of_every_file_of_the_machine_read_as_readelf_shows_them() {
-    if !support::require(libraries::has_program("readelf", "readelf")) {
+    if !support::require(libraries::has_program("readelf"), "readelf") {
         return;
     }
     let files = elf_files();

@@ -8,7 +8,8 @@
 
 #[path = "support/fixture.rs"]
 mod fixture;
-mod support;
+#[path = "support/libraries.rs"]
+mod libraries;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -138,7 +139,7 @@ fn headers_dynamic_section_and_tables_of_a_real_library_can_hold_anything() {
     let scratch = tempfile::tempdir().unwrap();
     let source = "int a(){return 0;} int b=1; __thread int t; int puts(const char*); int c(){return puts(\"\");}";
     let script = "V1 { global: a; b; local: *; }; V2 { global: c; t; } V1;";
-    let real = std::fs::read(support::library(scratch.path(), "libreal.so", source, Some(script))).unwrap();
+    let real = std::fs::read(libraries::library(scratch.path(), "libreal.so", source, Some(script))).unwrap();
     assert!(exercise(&real) > 50);
     break_everywhere("libreal.so", &real);
 }
@@ -326,7 +327,7 @@ fn an_offset_that_points_backwards_is_an_error_with_its_place() {
 fn what_is_no_regular_file_is_refused_without_waiting() {
     let scratch = tempfile::tempdir().unwrap();
     let fifo = scratch.path().join("fifo");
-    support::run(std::process::Command::new("mkfifo").arg(&fifo));
+    libraries::run(std::process::Command::new("mkfifo").arg(&fifo));
     let empty = scratch.path().join("empty");
     std::fs::write(&empty, "").unwrap();
     let refused = |path: &Path| Mapped::open(path).unwrap_err().to_string();

@@ -4,6 +4,9 @@
 
 #[path = "support/libraries.rs"]
 mod libraries;
+#[path = "support/schema.rs"]
+#[expect(clippy::panic, reason = "a test may panic")]
+mod schema;
 mod support;
 
 use std::collections::BTreeMap;
@@ -11,18 +14,18 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use rayon::prelude::*;
 use libraries::{library, run, xdoctor};
+use rayon::prelude::*;
 use xdoctor::elf::{Image, Mapped, Symbols, escape};
 use xdoctor::interpose::map::Map;
 use xdoctor::interpose::version_script::{Assignment, VersionScript};
 
 #[test]
 fn ld_and_lld_take_the_script_of_every_library_of_the_machine() {
-    let linkers: Vec<&str> = ["ld", "ld.lld", "mold"]
-        .into_iter()
-        .filter(|name| support::require(name, libraries::has_program(name)))
-        .collect();
+    if !support::require(libraries::has_program("ld.lld"), "lld") {
+        return;
+    }
+    let linkers: Vec<&str> = ["ld", "ld.lld", "mold"].into_iter().filter(|name| libraries::has_program(name)).collect();
     let scratch = tempfile::tempdir().unwrap();
     let empty = assemble(scratch.path(), "empty", "");
     let libraries = libraries::versioned_libraries();
@@ -44,7 +47,7 @@ fn ld_and_lld_take_the_script_of_every_library_of_the_machine() {
 
 #[test]
 fn a_shim_linked_with_the_script_has_every_library_of_the_machine_node_by_node() {
-    if !support::require(libraries::has_program("as") && libraries::has_program("ld", "as and ld")) {
+    if !support::require(libraries::has_program("as") && libraries::has_program("ld"), "as and ld") {
         return;
     }
     let scratch = tempfile::tempdir().unwrap();
@@ -133,6 +136,21 @@ fn a_runtime_without_nodes_gives_a_script_that_hides_the_rest() {
     let script = String::from_utf8(output.stdout).unwrap();
     assert!(script.contains("{\n  global:\n    f;\n  local:\n    *;\n};\n"), "{script}");
     assert!(String::from_utf8(output.stderr).unwrap().contains("has no version nodes"));
+}
+
+#[test]
+fn the_document_follows_its_schema() {
+    let scratch = tempfile::tempdir().unwrap();
+    let source = "int f(){return 1;} int g(){return 2;}";
+    let runtime = library(scratch.path(), "libr.so", source, Some("V1 { global: f; g; local: *; };"));
+    let shim = library(scratch.path(), "libs.so", "int g(){return 2;}", None);
+    let text = run(xdoctor().args(["--format", "json", "map"]).arg(&runtime).arg("--shim").arg(&shim));
+    let document = serde_json::from_str(&text).unwrap();
+    schema::assert_valid("map", &document);
+    let expected = serde_json::json!({
+        "name": "V1", "parents": [], "symbols": ["g"], "missing": ["f"], "not_default": []
+    });
+    assert_eq!(document["nodes"][0], expected);
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Fixture {
             name: format!("_ZN10tensorflow7functor12UnaryFunctorIN5Eigen9GpuDeviceE{index}EclERKS3_").into_bytes(),
             versym: 2 + (index % 4) as u16,
             defined: true,
-            weak: index % 3 == 0,
+            weak: index.is_multiple_of(3),
             kind: elf::STT_FUNC.0,
             visibility: 0,
             value: 0x1000 + 16 * index as u64,

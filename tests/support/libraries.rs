@@ -21,7 +21,12 @@ pub fn has_program(name: &str) -> bool {
 /// The program under test, in an environment that does not change its words.
 pub fn xdoctor() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xdoctor"));
-    command.env("LC_ALL", "C.UTF-8").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env_remove("LD_LIBRARY_PATH");
+    command
+        .env("LC_ALL", "C.UTF-8")
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
+        .env_remove("LD_LIBRARY_PATH");
     command
 }
 
