@@ -50,7 +50,9 @@ fn each_client_is_right_with_its_runtime() {
         assert_eq!(json["device"], "xdoctor CPU reference");
         assert_eq!(json["runtime_version"], version);
         assert_eq!(json["iterations"], 3);
-        assert_eq!(json["skipped"], serde_json::json!([]));
+        // ROCm 5 had no hipGetProcAddress.
+        let skipped = if name.ends_with("so5") { serde_json::json!(["lookup"]) } else { serde_json::json!([]) };
+        assert_eq!(json["skipped"], skipped);
         assert_eq!(json["launches"], serde_json::json!(["hipLaunchKernel", "hipModuleLaunchKernel"]));
         assert!(json["largest_error"].as_f64() <= json["bound"].as_f64() && json["bound"].as_f64() > Some(0.0));
     }

@@ -25,5 +25,4 @@ pub use outcome::{Location, Outcome, Status, StepOutcome, Summary};
 pub use run::{Options, Results, run};
 pub use select::{BadSelection, Selection};
 pub use variables::Variables;
-pub use verdict::Interception;
 pub use yaml::{Place, Problem};

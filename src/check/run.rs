@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::code::Severity;
 use crate::diagnosis::Diagnosis;
+use crate::ladder::Interception;
 use crate::probe::interrupted;
 
 use super::checklist::{Check, Checklist};
@@ -13,7 +14,7 @@ use super::finding::{Finding, Open};
 use super::kinds::{Context, Found};
 use super::outcome::{Outcome, Status, StepOutcome, Summary};
 use super::select::Selection;
-use super::verdict::{Interception, verdict};
+use super::verdict::verdict;
 
 /// How a checklist is to be run.
 #[derive(Clone, Debug)]

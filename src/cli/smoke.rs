@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use colored::{Color, Colorize};
+use colored::Colorize;
 use serde::Serialize;
 
 use crate::bundle;
-use crate::check::{Status, parse_duration};
+use crate::check::{Outcome, Status, parse_duration};
 use crate::code::{Code, Severity};
-use crate::ladder::{Answer, Call, Climb, Deploy, Rung, Setup, Step, climb};
+use crate::ladder::{Answer, Call, Climb, Deploy, Setup, Step, climb};
 use crate::probe::{Ended, Limits, watch_for_interrupts};
+use crate::report::{self, Style};
 use crate::scratch::scratch;
 
 use super::output::Format;
@@ -99,7 +100,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
 }
 
 fn exit(climb: &Climb) -> Exit {
-    let of = |step: &Step| match status(step).0 {
+    let of = |step: &Step| match outcome(step).status {
         Status::Pass | Status::Skip => Exit::Holds,
         Status::Warn => Exit::Warns,
         Status::Fail => Exit::Fails,
@@ -108,22 +109,47 @@ fn exit(climb: &Climb) -> Exit {
     climb.steps.iter().map(of).fold(Exit::Holds, Exit::and)
 }
 
-/// A rung's status, with its code and mend where it has one.
-fn status(step: &Step) -> (Status, Option<Code>, Option<&str>) {
+/// A rung as a report has it.
+fn outcome(step: &Step) -> Outcome {
+    let mut outcome = Outcome {
+        id: step.rung.name().to_owned(),
+        title: step.rung.claim().to_owned(),
+        status: Status::Pass,
+        severity: Severity::Fail,
+        code: None,
+        expected: None,
+        actual: None,
+        evidence: step.evidence.clone(),
+        fix: None,
+        location: None,
+        seconds: 0.0,
+        reason: None,
+    };
     match &step.answer {
-        Answer::Holds => (Status::Pass, None, None),
+        Answer::Holds => {}
         Answer::Diagnosed(diagnosis) => {
-            let status = match diagnosis.severity() {
+            outcome.status = match diagnosis.severity() {
                 Severity::Fail => Status::Fail,
                 Severity::Warn => Status::Warn,
                 Severity::Info => Status::Pass,
             };
-            let general = || diagnosis.code.page().map(|page| page.mend.trim());
-            (status, Some(diagnosis.code), diagnosis.fix.as_deref().or_else(general))
+            outcome.severity = diagnosis.severity();
+            outcome.code = Some(diagnosis.code);
+            outcome.expected = Some(diagnosis.expected.clone());
+            outcome.actual = Some(diagnosis.actual.clone());
+            outcome.fix = diagnosis.fix.clone().or_else(|| diagnosis.code.page().map(|page| page.mend.clone()));
         }
-        Answer::Undetermined(_) => (Status::Undetermined, None, None),
-        Answer::Skipped(code, _) => (Status::Skip, Some(*code), None),
+        Answer::Undetermined(reason) => {
+            outcome.status = Status::Undetermined;
+            outcome.reason = Some(reason.clone());
+        }
+        Answer::Skipped(code, reason) => {
+            outcome.status = Status::Skip;
+            outcome.code = Some(*code);
+            outcome.reason = Some(reason.clone());
+        }
     }
+    outcome
 }
 
 #[derive(Serialize)]
@@ -131,26 +157,33 @@ struct Document<'a> {
     schema: &'static str,
     command: &'a str,
     device: Option<&'a str>,
-    rungs: Vec<RungRow<'a>>,
+    rungs: Vec<Rung>,
     calls: &'a [Call],
-    native: Option<RunRow>,
-    shimmed: Option<RunRow>,
+    native: Option<Run>,
+    shimmed: Option<Run>,
 }
 
 #[derive(Serialize)]
-struct RungRow<'a> {
-    rung: Rung,
+struct Rung {
+    rung: String,
     status: Status,
     code: Option<Code>,
-    expected: Option<&'a str>,
-    actual: Option<&'a str>,
-    reason: Option<&'a str>,
-    evidence: &'a [String],
-    fix: Option<&'a str>,
+    expected: Option<String>,
+    actual: Option<String>,
+    reason: Option<String>,
+    evidence: Vec<String>,
+    fix: Option<String>,
+}
+
+impl From<&Step> for Rung {
+    fn from(step: &Step) -> Rung {
+        let Outcome { id, status, code, expected, actual, reason, evidence, fix, .. } = outcome(step);
+        Rung { rung: id, status, code, expected, actual, reason, evidence, fix }
+    }
 }
 
 #[derive(Serialize)]
-struct RunRow {
+struct Run {
     exit: Option<i32>,
     signal: Option<i32>,
     seconds: f64,
@@ -158,96 +191,54 @@ struct RunRow {
     truncated: bool,
 }
 
+impl From<&Ended> for Run {
+    fn from(ended: &Ended) -> Run {
+        Run {
+            exit: ended.exit(),
+            signal: ended.signal(),
+            seconds: ended.seconds,
+            stdout_sha256: ended.stdout.sha256(),
+            truncated: ended.stdout.truncated,
+        }
+    }
+}
+
 fn document(climb: &Climb) -> Document<'_> {
-    let run = |ended: &Ended| RunRow {
-        exit: ended.exit(),
-        signal: ended.signal(),
-        seconds: ended.seconds,
-        stdout_sha256: ended.stdout.sha256(),
-        truncated: ended.stdout.truncated,
-    };
     Document {
         schema: "xdoctor/smoke/1",
         command: &climb.command,
         device: climb.device.as_deref(),
-        rungs: climb.steps.iter().map(row).collect(),
+        rungs: climb.steps.iter().map(Rung::from).collect(),
         calls: &climb.calls,
-        native: climb.native.as_ref().map(run),
-        shimmed: climb.shimmed.as_ref().map(run),
+        native: climb.native.as_ref().map(Run::from),
+        shimmed: climb.shimmed.as_ref().map(Run::from),
     }
-}
-
-fn row(step: &Step) -> RungRow<'_> {
-    let (status, code, fix) = status(step);
-    let (expected, actual, reason) = match &step.answer {
-        Answer::Diagnosed(diagnosis) => (Some(diagnosis.expected.as_str()), Some(diagnosis.actual.as_str()), None),
-        Answer::Undetermined(reason) | Answer::Skipped(_, reason) => (None, None, Some(reason.as_str())),
-        Answer::Holds => (None, None, None),
-    };
-    RungRow { rung: step.rung, status, code, expected, actual, reason, evidence: &step.evidence, fix }
 }
 
 fn print(climb: &Climb, output: Output) -> io::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let style = Style { marks: output.draws_marks(), width: output.width(), verbose: output.verbose > 0 };
+    let mut text = String::new();
     if let Some(device) = &climb.device {
-        writeln!(out, "device: {device}")?;
+        text.push_str(&format!("device: {device}\n"));
     }
     for step in &climb.steps {
-        print_rung(&mut out, step, output)?;
+        report::outcome(&mut text, &outcome(step), None, style);
     }
-    if output.verbose > 0 {
-        print_calls(&mut out, &climb.calls)?;
+    if style.verbose {
+        list_calls(&mut text, &climb.calls);
     }
-    let (proven, needed) = (climb.proven.len(), climb.needed.len());
-    let verdict = match climb.failure() {
-        Some((rung, diagnosis)) => format!("interception NOT proven: `{rung}` fails ({})", diagnosis.code),
-        None => match climb.open() {
-            Some((rung, reason)) => format!("interception NOT proven: `{rung}` is undetermined ({reason})"),
-            None => format!("interception proven for {proven} of {needed} roles"),
-        },
-    };
-    writeln!(out, "{}", verdict.bold())?;
+    text.push_str(&format!("{}\n", climb.interception().sentence().bold()));
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-fn print_rung(out: &mut impl Write, step: &Step, output: Output) -> io::Result<()> {
-    let (status, ..) = status(step);
-    let row = row(step);
-    let code = row.code.map(|code| format!(" [{code}]")).unwrap_or_default();
-    writeln!(out, "  {} {:<9} {}{code}", mark(status, output), step.rung, step.rung.claim())?;
-    let bad = !matches!(status, Status::Pass | Status::Skip);
-    let fields = [("reason:", row.reason), ("expected:", row.expected), ("found:", row.actual)];
-    for (name, text) in fields.into_iter().filter_map(|(name, text)| Some((name, text?))) {
-        writeln!(out, "      {name:<10}{text}")?;
-    }
-    let shown = if bad || output.verbose > 0 { step.evidence.len() } else { 1 };
-    for seen in step.evidence.iter().take(shown) {
-        writeln!(out, "      {:<10}{seen}", "evidence:")?;
-    }
-    if let Some(fix) = row.fix.filter(|_| bad) {
-        writeln!(out, "      {:<10}{fix}", "fix:")?;
-    }
-    Ok(())
-}
-
-fn print_calls(out: &mut impl Write, calls: &[Call]) -> io::Result<()> {
+fn list_calls(text: &mut String, calls: &[Call]) {
     let count = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
-    writeln!(out, "\n  {:<36} {:<12} {:>8} {:>8}", "function", "role", "shim", "runtime")?;
+    text.push_str(&format!("\n  {:<36} {:<12} {:>8} {:>8}\n", "function", "role", "shim", "runtime"));
     for call in calls {
         let (shim, runtime) = (count(call.shim), count(call.runtime));
-        writeln!(out, "  {:<36} {:<12} {shim:>8} {runtime:>8}", call.symbol, call.role)?;
+        text.push_str(&format!("  {:<36} {:<12} {shim:>8} {runtime:>8}\n", call.symbol, call.role));
     }
-    writeln!(out)
-}
-
-fn mark(status: Status, output: Output) -> String {
-    let (drawn, spelled, colour) = match status {
-        Status::Pass => ("✓", "[ok]", Color::Green),
-        Status::Warn => ("!", "[warn]", Color::Yellow),
-        Status::Fail => ("✗", "[FAIL]", Color::Red),
-        Status::Skip => ("–", "[skip]", Color::Cyan),
-        Status::Undetermined => ("?", "[????]", Color::Magenta),
-    };
-    let text = if output.draws_marks() { drawn.to_owned() } else { format!("{spelled:<6}") };
-    text.color(colour).to_string()
+    text.push('\n');
 }

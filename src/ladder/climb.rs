@@ -15,6 +15,7 @@ use super::evidence::{Computed, Evidence};
 use super::rung::{Answer, Rung, Step};
 use super::rungs;
 use super::setup::{Setup, Stage};
+use super::verdict::Interception;
 
 /// How often a function was called, by what counted.
 #[derive(Clone, Debug, Serialize)]
@@ -185,7 +186,11 @@ impl Climb {
         let (answer, evidence) = ground;
         Climb {
             command,
-            device: native.as_ref().and_then(Computed::of).map(|computed| computed.device),
+            device: native
+                .as_ref()
+                .and_then(Computed::of)
+                .map(|computed| computed.device)
+                .filter(|name| !name.is_empty()),
             steps: vec![Step { rung: Rung::Present, answer, evidence }],
             calls: Vec::new(),
             native,
@@ -275,12 +280,9 @@ impl Climb {
         })
     }
 
-    /// The first rung that nobody could judge, with the reason.
-    pub fn open(&self) -> Option<(Rung, &str)> {
-        self.steps.iter().find_map(|step| match &step.answer {
-            Answer::Undetermined(reason) | Answer::Skipped(_, reason) => Some((step.rung, reason.as_str())),
-            _ => None,
-        })
+    /// What it all says of interception.
+    pub fn interception(&self) -> Interception {
+        Interception::of(self)
     }
 }
 

@@ -5,7 +5,9 @@ mod evidence;
 mod rung;
 mod rungs;
 mod setup;
+mod verdict;
 
 pub use climb::{Call, Climb, ClimbError, climb};
 pub use rung::{Answer, Rung, Step};
 pub use setup::{Deploy, Setup};
+pub use verdict::{Interception, Stop};

@@ -4,7 +4,7 @@ mod json;
 mod text;
 
 pub use json::document;
-pub use text::{Style, render};
+pub use text::{Style, outcome, render};
 
 use std::path::PathBuf;
 

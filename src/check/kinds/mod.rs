@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::fields::Fields;
 use super::finding::Finding;
-use super::verdict::Interception;
+use crate::ladder::Interception;
 
 /// What a check is given to work with.
 #[derive(Clone, Debug)]

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
-use crate::check::verdict::Interception;
-use crate::ladder::{Answer, Climb, Deploy, Setup, Step, climb};
+use crate::ladder::{Answer, Deploy, Setup, Step, climb};
 use crate::probe::Limits;
 
 use super::{Context, Found, Kind};
@@ -51,7 +50,7 @@ impl Kind for SmokeCheck {
         };
         match climb(&setup) {
             Ok(climb) => {
-                Found { findings: climb.steps.iter().map(finding).collect(), interception: Some(interception(&climb)) }
+                Found { findings: climb.steps.iter().map(finding).collect(), interception: Some(climb.interception()) }
             }
             Err(error) => Finding::undetermined(error.to_string()).into(),
         }
@@ -76,18 +75,4 @@ fn finding(step: &Step) -> Finding {
         }
     }
     finding
-}
-
-fn interception(climb: &Climb) -> Interception {
-    Interception {
-        needed: climb.needed.len(),
-        proven: climb.proven.len(),
-        failed: climb.failure().map(|(rung, diagnosis)| (rung.name(), diagnosis.code)),
-        open: climb.open().map(|(rung, reason)| (rung.name(), reason.to_owned())),
-        basis: climb
-            .device
-            .as_ref()
-            .filter(|device| device.contains("CPU"))
-            .map(|device| format!("the device \"{device}\"")),
-    }
 }
