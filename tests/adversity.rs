@@ -1,0 +1,132 @@
+//! What goes wrong around xdoctor is met with a clear line, never with a panic.
+
+mod support;
+#[path = "support/xdoctor.rs"]
+mod xdoctor;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use xdoctor::{Run, check, command, outcome, xdoctor};
+
+fn root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
+}
+
+/// Polls until it holds, for at most five seconds.
+fn eventually(mut holds: impl FnMut() -> bool) -> bool {
+    (0..500).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        holds()
+    })
+}
+
+#[test]
+fn ctrl_c_ends_every_child_and_reports_what_is_known() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let started = folder.path().join("started");
+    let script = format!("echo $$$$ > {}; sleep 600", started.display());
+    let text = format!(
+        "title: T\nsteps: [{{title: S, checks: [{{id: quick, kind: path, path: /}}, \
+         {{id: slow, kind: command, run: [sh, -c, '{script}']}}, {{id: later, kind: command, run: [sleep, '600']}}]}}]\n"
+    );
+    let file = folder.path().join("c.yaml");
+    fs::write(&file, text).expect("written");
+    let mut command = command(["check", "--jobs", "1", "--format", "json"]);
+    let child = command.arg(file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    assert!(eventually(|| fs::read_to_string(&started).is_ok_and(|pid| pid.ends_with('\n'))));
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill").success());
+    let document = Run::of(child.wait_with_output().expect("ends")).exits(3).json();
+    assert_eq!(outcome(&document, "quick")["status"], "pass");
+    assert_eq!(outcome(&document, "slow")["reason"], "interrupted");
+    assert_eq!(outcome(&document, "later")["reason"], "interrupted before it began");
+    let pid = fs::read_to_string(&started).expect("a pid");
+    let gone = || fs::read_to_string(format!("/proc/{}/stat", pid.trim())).map_or(true, |stat| stat.contains(") Z"));
+    assert!(eventually(gone), "the child {pid} lives on");
+}
+
+#[test]
+fn without_a_compiler_the_build_says_which_command_failed_and_what_installs_one() {
+    let out = Path::new(env!("OUT_DIR"));
+    let builds = out.ancestors().nth(2).expect("the build folder");
+    let is_script = |path: &PathBuf| {
+        path.parent().is_some_and(|folder| folder.to_string_lossy().contains("/xdoctor-")) && path.exists()
+    };
+    let folders = fs::read_dir(builds).expect("readable").map(|entry| entry.expect("an entry").path());
+    let script = folders.map(|folder| folder.join("build-script-build")).find(is_script).expect("the build script");
+    let scratch = tempfile::tempdir().expect("scratch");
+    let target = "x86_64-unknown-linux-gnu";
+    let output = Command::new(script)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .envs([("CC", "/no/such/cc"), ("TARGET", target), ("HOST", target), ("OPT_LEVEL", "0")])
+        .envs([("CARGO_CFG_TARGET_ARCH", "x86_64"), ("CARGO_CFG_TARGET_OS", "linux"), ("CARGO_CFG_TARGET_ENV", "gnu")])
+        .env("OUT_DIR", scratch.path())
+        .output()
+        .expect("runs");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    for wanted in ["cargo::error=/no/such/cc ", "No such file or directory", "apt install gcc", "dnf install gcc"] {
+        assert!(said.contains(wanted), "{wanted}\nin\n{said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn a_scratch_folder_on_a_noexec_mount_is_passed_over_for_the_next() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let (noexec, cache) = (folder.path().join("noexec"), folder.path().join("cache"));
+    fs::create_dir(&noexec).expect("made");
+    fs::create_dir(&cache).expect("made");
+    let mount = || Command::new("mount").args(["-t", "tmpfs", "-o", "noexec", "tmpfs"]).arg(&noexec).status();
+    if !support::require(root() && mount().is_ok_and(|status| status.success()), "right to mount") {
+        return;
+    }
+    let run = |next: &Path, here: &Path| {
+        let mut command = command(["check"]);
+        command.env("TMPDIR", &noexec).env_remove("XDG_RUNTIME_DIR").env("XDG_CACHE_HOME", next).current_dir(here);
+        Run::of(command.output().expect("runs"))
+    };
+    let (good, bad) = (run(&cache, folder.path()), run(&noexec, &noexec));
+    assert!(Command::new("umount").arg(&noexec).status().expect("umount").success());
+    assert!(good.exits(0).stdout.contains(cache.to_str().expect("text")));
+    assert!(bad.exits(2).stderr.contains("mounted noexec"));
+}
+
+#[test]
+fn files_that_are_no_library_are_named_as_what_they_are() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let path = |name: &str| folder.path().join(name);
+    xdoctor(["bundle", folder.path().to_str().expect("text")]).exits(0);
+    let whole = fs::read(path("lib/libshimhip.so")).expect("read");
+    fs::write(path("empty"), "").expect("written");
+    fs::write(path("text"), "hello\n").expect("written");
+    fs::write(path("truncated"), &whole[..1000]).expect("written");
+    fs::write(path("header"), &whole[..40]).expect("written");
+    let mut big_endian = whole.clone();
+    big_endian[5] = 2; // EI_DATA: ELFDATA2MSB over little-endian contents
+    fs::write(path("swapped"), big_endian).expect("written");
+    assert!(Command::new("mkfifo").arg(path("fifo")).status().expect("mkfifo").success());
+    for name in ["empty", "text", "truncated", "header", "swapped", "fifo", "lib"] {
+        for kind in ["library", "symbols"] {
+            let text = format!("title: T\nsteps: [{{title: S, checks: [{{id: x, kind: {kind}, path: {name}}}]}}]\n");
+            let run = check(folder.path(), &text, &["--format", "json"]).exits(1);
+            assert!(!run.stderr.contains("panicked"), "{name}: {}", run.stderr);
+            assert_eq!(outcome(&run.json(), "x")["code"], "wrong-type", "{kind} {name}");
+        }
+    }
+}
+
+#[test]
+fn names_from_files_cannot_steer_the_terminal() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let said = "printf '\\033]0;title\\007' >&2; exit 1";
+    let text = format!(
+        "title: T\nsteps: [{{title: S, checks: [{{id: x, kind: command, run: [sh, -c, \"{}\"]}}]}}]\n",
+        said.replace('\\', "\\\\")
+    );
+    let run = check(folder.path(), &text, &[]).exits(1);
+    assert!(!run.stdout.contains('\u{1b}') && !run.stdout.contains('\u{7}'), "{:?}", run.stdout);
+}
