@@ -1,5 +1,7 @@
 //! `xdoctor check`: what a checklist says is done, what cannot be done is said, and the exit status tells.
 
+#[path = "support/shims.rs"]
+mod shims;
 mod support;
 #[path = "support/xdoctor.rs"]
 mod xdoctor;
@@ -525,5 +527,47 @@ mod kind_library {
             (&found["code"], &found["expected"]),
             (&"runpath-dangling".into(), &"RUNPATH $ORIGIN/gone leads to a folder".into())
         );
+    }
+}
+
+mod kind_smoke {
+    use super::*;
+    use shims::{Shim, version_script};
+
+    /// The outcome at each rung, of a checklist that climbs with a shim linked by this version script.
+    fn climb(map: &str, status: i32) -> serde_json::Value {
+        let folder = scratch();
+        xdoctor(["bundle", folder.path().to_str().expect("text")]).exits(0);
+        Shim::in_folder(folder.path()).with_map(map).link();
+        let text = checklist("- {id: matmul, kind: smoke, shim: libshimhip.so, runtime: lib/libamdhip64.so.7}");
+        check(folder.path(), &text, &["--format", "json"]).exits(status).json()
+    }
+
+    #[test]
+    fn proves_a_sound_shim() {
+        let document = climb(&version_script(), 0);
+        assert!(document["verdict"].as_str().expect("words").starts_with("interception proven for 12 of 12 roles"));
+    }
+
+    #[test]
+    fn fails_at_binds_for_shims_that_intercept_nothing_although_the_programs_result_is_right() {
+        let wrong_node = version_script().replace("hip_", "hip_9.");
+        for (map, code) in [("X { global: X*; local: *; };", "exports-nothing"), (&wrong_node, "version-mismatch")] {
+            let document = climb(map, 1);
+            let binds = outcome(&document, "matmul.binds");
+            assert_eq!((&binds["status"], &binds["code"]), (&"fail".into(), &code.into()), "{binds:#}");
+            assert_eq!(document["verdict"], format!("interception NOT proven: `binds` fails ({code})"));
+            let correct = outcome(&document, "matmul.correct");
+            assert_eq!(correct["status"], "undetermined");
+            assert!(correct["evidence"][0].as_str().expect("seen").starts_with("shimmed: correct"), "{correct:#}");
+        }
+    }
+
+    #[test]
+    fn can_be_asked_for_by_one_of_its_rungs() {
+        let folder = scratch();
+        let run =
+            Run::of(command(["check", "--only", "matmul.binds"]).current_dir(folder.path()).output().expect("runs"));
+        assert!(run.exits(0).stdout.contains("matmul.binds"));
     }
 }
