@@ -5,17 +5,17 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::bundle;
+use crate::bundle::{self, ClientExit};
 use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
-use crate::interpose::{Api, Library, Reference, Role};
-use crate::probe::{Child, Counters, CountersError, Ended, Ending, Observed, StartError};
+use crate::interpose::{Library, Role};
+use crate::probe::{Ended, Ending, StartError};
 
-use super::evidence::{Computed, Evidence};
+use super::evidence::{Computed, Evidence, gather};
 use super::rung::{Answer, Rung, Step};
 use super::rungs;
 use super::setup::{Setup, Stage};
-use super::verdict::Interception;
+use super::verdict::{Interception, Stop};
 
 /// How often a function was called, by what counted.
 #[derive(Clone, Debug, Serialize)]
@@ -78,9 +78,6 @@ pub enum ClimbError {
     Start(#[from] StartError),
 }
 
-/// Exit status of the bundled client where the runtime has no device.
-const NO_DEVICE: i32 = 13;
-
 /// Climbs the ladder with the bundled client.
 ///
 /// # Errors
@@ -101,7 +98,7 @@ pub fn climb(setup: &Setup) -> Result<Climb, ClimbError> {
     let client = client_of(folder.path(), &runtime)?;
     let stage = Stage::new(folder.path(), &runtime.name());
     let native = match setup.native {
-        true => Some(run(&stage.native(setup, &client.path).map_err(unusable)?)?),
+        true => Some(stage.native(setup, &client.path).map_err(unusable)?.run()?),
         false => None,
     };
     let command = stage.shimmed(setup, &client.path).map_err(unusable)?;
@@ -110,14 +107,10 @@ pub fn climb(setup: &Setup) -> Result<Climb, ClimbError> {
         climbed.stop_with(answer);
         return Ok(climbed);
     }
-    let shimmed = run(&command)?;
-    let evidence = gather(shim, runtime, &client, &stage, &climbed, shimmed).map_err(unusable)?;
+    let shimmed = command.run()?;
+    let evidence = gather(shim, runtime, &client, &stage, climbed.native.clone(), shimmed).map_err(unusable)?;
     climbed.judge(&evidence, setup.limits.time.as_secs_f64());
     Ok(climbed)
-}
-
-fn run(child: &Child) -> Result<Ended, StartError> {
-    child.run()
 }
 
 /// The bundled client that NEEDs the runtime's SONAME.
@@ -133,52 +126,17 @@ fn client_of(folder: &std::path::Path, runtime: &Library) -> Result<Library, Cli
 /// Why the shim cannot be judged, where the client fails without it.
 fn hopeless(native: &Ended, setup: &Setup) -> Option<Answer> {
     let said = native.last_word().map(|word| format!(": {word}")).unwrap_or_default();
+    let no_device = native.exit().and_then(ClientExit::from_status) == Some(ClientExit::NoDevice);
+    let runtime = setup.runtime.display();
     match native.ending {
         Ending::Exited(0) => None,
-        Ending::Exited(NO_DEVICE) if setup.require_gpu => Some(Answer::Diagnosed(Diagnosis::new(
-            Code::DeviceMissing,
-            "a device",
-            format!("{} has none{said}", setup.runtime.display()),
-        ))),
-        Ending::Exited(NO_DEVICE) => {
-            Some(Answer::Skipped(Code::DeviceMissing, format!("{} has no device{said}", setup.runtime.display())))
+        _ if no_device && setup.require_gpu => {
+            let diagnosis = Diagnosis::new(Code::DeviceMissing, "a device", format!("{runtime} has none{said}"));
+            Some(Answer::Diagnosed(diagnosis))
         }
+        _ if no_device => Some(Answer::Skipped(Code::DeviceMissing, format!("{runtime} has no device{said}"))),
         ending => Some(Answer::Undetermined(format!("the client fails without the shim, too ({ending}{said})"))),
     }
-}
-
-fn gather(
-    shim: Library,
-    runtime: Library,
-    client: &Library,
-    stage: &Stage,
-    climbed: &Climb,
-    shimmed: Ended,
-) -> io::Result<Evidence> {
-    let api = Api::hip();
-    let mut unreadable = Vec::new();
-    let mut counters = |name: &str| {
-        let read: Result<Vec<Counters>, CountersError> = Counters::read_all(&stage.file("shimmed", name));
-        read.unwrap_or_else(|error| {
-            unreadable.push(error.to_string());
-            Vec::new()
-        })
-    };
-    let (shim_counters, runtime_counters) = (counters("shim."), counters("runtime."));
-    let is_api = |reference: &&Reference| api.function(&reference.symbol).is_some();
-    Ok(Evidence {
-        api,
-        needed: client.references.iter().filter(is_api).cloned().collect(),
-        shim,
-        runtime,
-        client: client.path.clone(),
-        native: climbed.native.clone(),
-        shimmed,
-        observed: Observed::read(&stage.file("shimmed", "ld"))?,
-        shim_counters,
-        runtime_counters,
-        unreadable,
-    })
 }
 
 impl Climb {
@@ -282,7 +240,20 @@ impl Climb {
 
     /// What it all says of interception.
     pub fn interception(&self) -> Interception {
-        Interception::of(self)
+        let failed = self.failure().map(|(rung, diagnosis)| Stop::Failed(rung, diagnosis.code));
+        let open = || {
+            self.steps.iter().find_map(|step| match &step.answer {
+                Answer::Undetermined(reason) => Some(Stop::Undetermined(step.rung, reason.clone())),
+                Answer::Skipped(_, reason) => Some(Stop::Skipped(step.rung, reason.clone())),
+                Answer::Holds | Answer::Diagnosed(_) => None,
+            })
+        };
+        Interception {
+            needed: self.needed.len(),
+            proven: self.proven.len(),
+            stopped: failed.or_else(open),
+            stand_in: self.device.clone().filter(|device| device.contains("CPU reference")),
+        }
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::interpose::{Api, Library, Reference, Role};
-use crate::probe::{Binding, Counters, Ended, Observed};
+use crate::probe::{Binding, Counters, CountersError, Ended, Observed};
+
+use super::setup::Stage;
 
 /// The line of JSON that the bundled client prints; what else stands in it is for people.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -45,6 +48,41 @@ pub(super) struct Evidence {
     pub runtime_counters: Vec<Counters>,
     /// What could not be read, in words.
     pub unreadable: Vec<String>,
+}
+
+/// Reads what the runs left on the stage.
+pub(super) fn gather(
+    shim: Library,
+    runtime: Library,
+    client: &Library,
+    stage: &Stage,
+    native: Option<Ended>,
+    shimmed: Ended,
+) -> io::Result<Evidence> {
+    let api = Api::hip();
+    let mut unreadable = Vec::new();
+    let mut counters = |name: &str| {
+        let read: Result<Vec<Counters>, CountersError> = Counters::read_all(&stage.file("shimmed", name));
+        read.unwrap_or_else(|error| {
+            unreadable.push(error.to_string());
+            Vec::new()
+        })
+    };
+    let (shim_counters, runtime_counters) = (counters("shim."), counters("runtime."));
+    let is_api = |reference: &&Reference| api.function(&reference.symbol).is_some();
+    Ok(Evidence {
+        api,
+        needed: client.references.iter().filter(is_api).cloned().collect(),
+        shim,
+        runtime,
+        client: client.path.clone(),
+        native,
+        shimmed,
+        observed: Observed::read(&stage.file("shimmed", "ld"))?,
+        shim_counters,
+        runtime_counters,
+        unreadable,
+    })
 }
 
 impl Evidence {

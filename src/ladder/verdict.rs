@@ -2,8 +2,7 @@
 
 use crate::code::Code;
 
-use super::climb::Climb;
-use super::rung::{Answer, Rung};
+use super::rung::Rung;
 
 /// What climbing the ladder showed of interception.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,23 +29,6 @@ pub enum Stop {
 }
 
 impl Interception {
-    pub(super) fn of(climb: &Climb) -> Interception {
-        let failed = climb.failure().map(|(rung, diagnosis)| Stop::Failed(rung, diagnosis.code));
-        let open = || {
-            climb.steps.iter().find_map(|step| match &step.answer {
-                Answer::Undetermined(reason) => Some(Stop::Undetermined(step.rung, reason.clone())),
-                Answer::Skipped(_, reason) => Some(Stop::Skipped(step.rung, reason.clone())),
-                Answer::Holds | Answer::Diagnosed(_) => None,
-            })
-        };
-        Interception {
-            needed: climb.needed.len(),
-            proven: climb.proven.len(),
-            stopped: failed.or_else(open),
-            stand_in: climb.device.clone().filter(|device| device.contains("CPU reference")),
-        }
-    }
-
     /// Whether every claim holds, for every role.
     pub fn is_proven(&self) -> bool {
         self.stopped.is_none() && self.needed > 0 && self.proven == self.needed
