@@ -80,14 +80,20 @@ fn versions(symbol: &str, exports: &[Export]) -> String {
     exports.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+/// What puts these references' names into the nodes that they ask for.
 fn script_line(references: &[&Reference]) -> String {
-    let first = references.first().copied();
-    let node = first.and_then(|reference| reference.version.clone()).unwrap_or_else(|| "NODE".into());
-    let names = references.iter().filter(|r| r.version.as_deref() == Some(&node)).take(4);
-    let names = names.map(|reference| reference.symbol.as_str()).collect::<Vec<_>>().join("; ");
+    const SHOWN: usize = 4;
+    let node = references.iter().find_map(|reference| reference.version.as_deref()).unwrap_or("NODE");
+    let inside: Vec<&str> = references
+        .iter()
+        .filter(|reference| reference.version.as_deref() == Some(node))
+        .map(|reference| reference.symbol.as_str())
+        .collect();
+    let more = if inside.len() > SHOWN { "; …" } else { ";" };
+    let names = inside.iter().take(SHOWN).copied().collect::<Vec<_>>().join("; ");
     format!(
-        "link the shim with the runtime's version nodes, -Wl,--version-script=FILE with lines such as \
-         `{node} {{ global: {names}; }};`"
+        "xdoctor map RUNTIME > shim.map, and link the shim with -Wl,--version-script=shim.map: \
+         the map has `{node} {{ global: {names}{more} }};`"
     )
 }
 
@@ -99,8 +105,8 @@ fn exports_nothing(shim: &Library, api: &Api, references: &[Reference]) -> Diagn
         references.len().saturating_sub(1)
     );
     let actual = format!("{} exports {} symbols, none of them of the API", shim.path.display(), shim.exports.len());
-    let first: Vec<&Reference> = references.iter().take(1).collect();
-    Diagnosis::new(Code::ExportsNothing, expected, actual).mended_by(script_line(&first))
+    Diagnosis::new(Code::ExportsNothing, expected, actual)
+        .mended_by(script_line(&references.iter().collect::<Vec<_>>()))
 }
 
 fn critical(api: &Api, reference: &Reference) -> bool {
