@@ -1,5 +1,6 @@
 //! The command line: one file per command, each of them arguments → call → print.
 
+mod bindings;
 mod bundle;
 mod check;
 mod codes;
@@ -7,6 +8,7 @@ mod diff;
 mod exit;
 mod load;
 mod map;
+mod model;
 mod output;
 mod smoke;
 mod source;
@@ -50,6 +52,7 @@ enum Command {
     Check(check::Args),
     Smoke(smoke::Args),
     Symbols(symbols::Args),
+    Bindings(Box<bindings::Args>),
     Codes(codes::Args),
     Bundle(bundle::Args),
     #[command(hide = true)]
@@ -70,6 +73,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(args) => check::run(&args, output),
         Command::Smoke(args) => smoke::run(&args, output),
         Command::Symbols(args) => symbols::run(&args, output),
+        Command::Bindings(args) => bindings::run(&args, output),
         Command::Codes(args) => codes::run(&args, output),
         Command::Bundle(args) => bundle::run(&args, output),
         Command::Load(args) => load::run(&args, output),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Unusable;
 use crate::bundle;
 use crate::elf::{ElfError, Image, Mapped, Symbols};
-use crate::loader::{Search, Where};
+use crate::loader::{Where, locate};
 
 /// An opened file, and how it was come by.
 pub struct Source {
@@ -100,7 +100,7 @@ impl Sources {
         if name.components().count() != 1 || name.exists() {
             return open(name, None);
         }
-        if let Some(found) = Search::new(self.library_path.clone()).find(name.as_os_str()) {
+        if let Some(found) = locate(name.as_os_str(), self.library_path.clone()) {
             return open(&found.path, Some(How::Searched(found.by)));
         }
         let bundled =

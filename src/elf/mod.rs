@@ -40,6 +40,7 @@ mod versions;
 pub use demangle::{Demangled, demangle};
 pub use dynamic::Dynamic;
 pub use error::ElfError;
+pub(crate) use escape::is_plain;
 pub use escape::{Escaped, escape};
 pub use hash::{Chain, HashTable, NameHash, gnu_hash, sysv_hash};
 pub use image::Image;

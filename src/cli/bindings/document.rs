@@ -1,0 +1,195 @@
+//! The document for programs. A process may have 100,000 bindings: they are written as they are passed, with what
+//! repeats in them, the objects' paths, made into JSON once.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::super::model::{Modelled, found, requester, shown};
+use super::Args;
+use super::rows::{Row, Rows};
+use crate::elf::{Escaped, escape, is_plain};
+use crate::loader::{Refusal, Seen};
+
+#[derive(Serialize)]
+struct Head<'d> {
+    schema: &'static str,
+    target: &'d str,
+    sysroot: Option<String>,
+    interpreter: Option<String>,
+    glibc: String,
+    secure: bool,
+    summary: Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    libraries: Option<Vec<Library<'d>>>,
+    missing: Vec<Missing<'d>>,
+    version_errors: Vec<VersionError<'d>>,
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    objects: usize,
+    bindings: usize,
+    undefined: usize,
+    weak_undefined: usize,
+    missing: usize,
+    version_errors: usize,
+}
+
+#[derive(Serialize)]
+struct Library<'d> {
+    path: &'d str,
+    name: Option<Escaped<'d>>,
+    soname: Option<Escaped<'d>>,
+    found: &'static str,
+    requested_by: Option<String>,
+    scope: &'static str,
+}
+
+#[derive(Serialize)]
+struct Missing<'d> {
+    name: Escaped<'d>,
+    requested_by: Option<String>,
+}
+
+#[derive(Serialize)]
+struct VersionError<'d> {
+    library: Option<&'d str>,
+    needed_by: &'d str,
+    node: Escaped<'d>,
+    fatal: bool,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    module: String,
+    reason: &'static str,
+}
+
+/// Writes the document of one target, on one line.
+pub fn write(out: &mut Vec<u8>, args: &Args, modelled: &Modelled<'_, '_>, rows: &Rows<'_, '_, '_>) -> io::Result<()> {
+    let paths: Vec<String> = modelled.process.loaded().iter().map(|loaded| shown(&loaded.path)).collect();
+    serde_json::to_writer(&mut *out, &head(args, modelled, rows, &paths))?;
+    if args.summary {
+        return out.write_all(b"\n");
+    }
+    // The list goes in where the head's object ends.
+    out.pop();
+    out.extend_from_slice(b",\"bindings\":[");
+    let quoted: Vec<String> = paths.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+    for (number, row) in rows.iter().enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        write_row(out, &row, &quoted);
+    }
+    out.write_all(b"]}\n")
+}
+
+fn head<'d>(args: &Args, modelled: &'d Modelled<'_, '_>, rows: &Rows<'_, '_, '_>, paths: &'d [String]) -> Head<'d> {
+    let process = &modelled.process;
+    let counts = rows.counts();
+    let missing = process.missing().iter().map(|missing| Missing {
+        name: escape(&missing.name),
+        requested_by: requester(missing.reason, process.loaded()),
+    });
+    let version_errors = process.version_errors().iter().map(|error| VersionError {
+        library: error.library.map(|index| paths[index].as_str()),
+        needed_by: &paths[error.needed_by],
+        node: escape(&error.node),
+        fatal: error.flaw.is_fatal(),
+    });
+    let refused = modelled
+        .refused
+        .iter()
+        .map(|(module, refusal)| Refused { module: module.name.display().to_string(), reason: reason(*refusal) });
+    let (release, minor) = process.glibc().release;
+    Head {
+        schema: "xdoctor/bindings/1",
+        target: &paths[0],
+        sysroot: process.tree().root().map(shown),
+        interpreter: process.interpreter().map(shown),
+        glibc: format!("{release}.{minor}"),
+        secure: process.is_secure(),
+        summary: Summary {
+            objects: process.loaded().len(),
+            bindings: counts.bindings,
+            undefined: counts.undefined,
+            weak_undefined: counts.weak_undefined,
+            missing: process.missing().len(),
+            version_errors: process.version_errors().len(),
+        },
+        libraries: (!args.summary).then(|| libraries(modelled, paths)),
+        missing: missing.collect(),
+        version_errors: version_errors.collect(),
+        refused: refused.collect(),
+    }
+}
+
+fn libraries<'d>(modelled: &'d Modelled<'_, '_>, paths: &'d [String]) -> Vec<Library<'d>> {
+    let process = &modelled.process;
+    let library = |(index, path): (usize, &'d String)| {
+        let loaded = &process.loaded()[index];
+        Library {
+            path,
+            name: loaded.names.first().map(|name| escape(name)),
+            soname: loaded.object.image().soname().map(escape),
+            found: found(loaded),
+            requested_by: requester(loaded.reason, process.loaded()),
+            scope: match process.seen(index) {
+                Seen::Global => "global",
+                Seen::Local => "local",
+                Seen::Nobody => "none",
+                Seen::Refused => "refused",
+            },
+        }
+    };
+    paths.iter().enumerate().map(library).collect()
+}
+
+/// Why dlopen refuses a module, as a word.
+fn reason(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Missing => "missing",
+        Refusal::NoOpen => "no-open",
+        Refusal::Version => "version",
+        Refusal::Undefined => "undefined",
+    }
+}
+
+fn write_row(out: &mut Vec<u8>, row: &Row<'_>, paths: &[String]) {
+    out.extend_from_slice(b"{\"referrer\":");
+    out.extend_from_slice(paths[row.referrer].as_bytes());
+    out.extend_from_slice(b",\"symbol\":");
+    write_text(out, Some(row.symbol));
+    out.extend_from_slice(b",\"version\":");
+    write_text(out, row.version);
+    out.extend_from_slice(b",\"provider\":");
+    out.extend_from_slice(row.provider.map_or("null", |index| paths[index].as_str()).as_bytes());
+    out.extend_from_slice(b",\"provider_version\":");
+    write_text(out, row.provider_version);
+    out.extend_from_slice(b",\"kind\":\"");
+    out.extend_from_slice(row.kind.as_bytes());
+    out.extend_from_slice(if row.weak { b"\",\"weak\":true}" } else { b"\",\"weak\":false}" });
+}
+
+fn write_text(out: &mut Vec<u8>, text: Option<&[u8]>) {
+    let Some(text) = text else {
+        out.extend_from_slice(b"null");
+        return;
+    };
+    if is_plain(text) && !text.contains(&b'"') {
+        out.push(b'"');
+        out.extend_from_slice(text);
+        out.push(b'"');
+    } else {
+        let text = serde_json::Value::String(escape(text).to_string());
+        out.extend_from_slice(text.to_string().as_bytes());
+    }
+}
+
+/// The line of a target that cannot be modelled.
+pub fn error(message: &str, file: &str) -> serde_json::Value {
+    serde_json::json!({"schema": "xdoctor/error/1", "message": message, "file": file, "line": null, "column": null})
+}

@@ -1,0 +1,100 @@
+//! Libraries that are opened after start-up (glibc, `elf/dl-open.c`, `dl_open_worker`).
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use super::closure::{Index, Reason};
+use super::scope::List;
+use super::{Process, order, versions};
+use crate::elf::Binding;
+
+const DF_1_NOOPEN: u64 = 0x40;
+
+/// A library to be opened by dlopen with `RTLD_NOW`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// As dlopen is called: a path, or a name to search for.
+    pub name: OsString,
+    /// `RTLD_GLOBAL`: what comes later can bind to it.
+    pub global: bool,
+    /// `RTLD_DEEPBIND`: its own tree first.
+    pub deepbind: bool,
+}
+
+/// Why dlopen refuses a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It, or something that it needs, is missing: see [`Process::missing`].
+    Missing,
+    /// It says of itself that it must not be opened (`DF_1_NOOPEN`).
+    NoOpen,
+    /// A version that it needs is not there: see [`Process::version_errors`].
+    Version,
+    /// A strong reference resolves nowhere: see [`Process::bindings`].
+    Undefined,
+}
+
+impl Process<'_, '_> {
+    /// Opens a module as the program would. A refused one stays in the model to be looked at, but nothing finds it.
+    ///
+    /// # Errors
+    /// Where dlopen fails.
+    pub fn open(&mut self, module: &Module) -> Result<Index, Refusal> {
+        let before = (self.closure.loaded.len(), self.closure.missing.len(), self.bindings().len());
+        let opened = self.open_tree(module, before.0, before.1, before.2);
+        if opened.is_err() {
+            self.closure.refuse(before.0);
+            self.forget_uniques(before.0);
+            let loaded = self.closure.loaded.len();
+            // What was not got as far as relocation needs a scope all the same.
+            let without = self.scopes.len()..loaded;
+            self.scopes.add_objects(&self.closure.loaded, without, List::GLOBAL, false);
+        }
+        opened
+    }
+
+    fn open_tree(&mut self, module: &Module, first: Index, missing: usize, bindings: usize) -> Result<Index, Refusal> {
+        let root = self.closure.map(module.name.as_bytes(), 0, Reason::Module).ok_or(Refusal::Missing)?;
+        if root >= first && self.closure.loaded[root].object.image().flags_1() & DF_1_NOOPEN != 0 {
+            return Err(Refusal::NoOpen);
+        }
+        let list = self.closure.search_list(root, &[]);
+        if self.closure.missing.len() > missing {
+            return Err(Refusal::Missing);
+        }
+        let new = first..self.closure.loaded.len();
+        let flaws = new.clone().flat_map(|index| versions::check(&self.closure, index));
+        // Only start-up warns.
+        let flaws: Vec<_> = flaws.filter(|error| error.flaw.is_fatal()).collect();
+        if !flaws.is_empty() {
+            self.version_errors.extend(flaws);
+            return Err(Refusal::Version);
+        }
+        let order = order::initialisation(&list, &self.closure.loaded);
+        let tree = self.scopes.add_list(list);
+        self.scopes.add_objects(&self.closure.loaded, new, tree, module.deepbind);
+        self.relocate(&order);
+        if self.bindings()[bindings..].iter().any(|binding| self.is_unresolved(binding)) {
+            return Err(Refusal::Undefined);
+        }
+        if root >= first {
+            self.closure.loaded[root].needs = Some(order);
+        }
+        if module.global {
+            self.scopes.make_global(tree);
+        }
+        Ok(root)
+    }
+
+    /// Whether a reference that must be bound is not.
+    pub fn is_unresolved(&self, binding: &super::Binding) -> bool {
+        binding.provider.is_none() && !self.is_weak(binding)
+    }
+
+    /// Whether a reference may stay unbound.
+    pub fn is_weak(&self, binding: &super::Binding) -> bool {
+        let symbols = self.closure.loaded[binding.referrer as usize].object.symbols();
+        let raw = symbols.raw(binding.reference as usize);
+        raw.is_some_and(|raw| Binding::from(raw.st_bind()) == Binding::Weak)
+    }
+}
