@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 
-use crate::check::{self, BadChecklist, Checklist, Located, Options, Results, Selection};
+use crate::check::{self, BadChecklist, Checklist, LocateError, Located, Options, Results, Selection};
 use crate::probe::watch_for_interrupts;
 use crate::report::{self, Run, Style};
 use crate::sample::Sample;
@@ -88,9 +88,10 @@ fn format_and_path(text: &str) -> Result<(Format, PathBuf), String> {
 /// A bad checklist, wrong usage, or a folder that cannot be used.
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let located = match &args.checklist {
-        Some(name) => check::named(name)?,
-        None => check::found(&std::env::current_dir().context("the working folder")?)?,
+        Some(name) => check::named(name),
+        None => check::found(&std::env::current_dir().context("the working folder")?),
     };
+    let located = located.map_err(not_to_be_had)?;
     let selection = Selection::new(&args.only, &args.skip)?;
     let scratch = scratch()?;
     let mut given = args.vars.clone();
@@ -142,6 +143,15 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
 
 fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The checklist as the file to blame, unless what was named is no file at all.
+fn not_to_be_had(error: LocateError) -> anyhow::Error {
+    let file = match &error {
+        LocateError::Unreadable { path, .. } | LocateError::Untrusted { path, .. } => std::path::absolute(path).ok(),
+        LocateError::Unknown { .. } => None,
+    };
+    anyhow!(Unusable { message: error.to_string(), file, line: None, column: None })
 }
 
 /// The first complaint's place stands for all of them in JSON; the message holds them all.

@@ -103,9 +103,15 @@ fn usage(error: &clap::Error, args: &[OsString]) -> Exit {
     let wants_json = asks(args, "--format", "json");
     if wants_json {
         let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        return output::report_error(&anyhow::Error::msg(first), Format::Json);
+        return output::report_error(&anyhow::Error::msg(complaint(&text)), Format::Json);
     }
     let _ = error.print();
     Exit::Unusable
+}
+
+/// What clap complains of, as one line. Its first paragraph holds it all, what is missing or would be known included;
+/// what follows is the usage.
+fn complaint(text: &str) -> String {
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned()
 }

@@ -126,7 +126,7 @@ pub fn report_error(error: &anyhow::Error, format: Format) -> Exit {
     if error.chain().any(is_closed_pipe) {
         return Exit::Holds;
     }
-    let message = format!("{error:#}");
+    let message = message(error);
     if format == Format::Json {
         let place = error.downcast_ref::<Unusable>();
         let document = ErrorDocument {
@@ -142,6 +142,14 @@ pub fn report_error(error: &anyhow::Error, format: Format) -> Exit {
     }
     let _ = writeln!(io::stderr(), "xdoctor: {message}");
     Exit::Unusable
+}
+
+/// The error with its causes, each said once: some say their cause themselves.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |said, cause| {
+        let cause = cause.to_string();
+        if said.ends_with(&cause) { said } else { format!("{said}: {cause}") }
+    })
 }
 
 fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
