@@ -4,12 +4,15 @@ mod bindings;
 mod bundle;
 mod check;
 mod codes;
+mod completions;
 mod diff;
 mod exit;
 mod load;
+mod man;
 mod map;
 mod model;
 mod output;
+mod schema;
 mod smoke;
 mod source;
 mod symbols;
@@ -59,6 +62,9 @@ enum Command {
     Load(load::Args),
     Map(map::Args),
     Diff(diff::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs the command that `args` ask for (the program's name first); returns the exit status.
@@ -79,6 +85,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Load(args) => load::run(&args, output),
         Command::Map(args) => map::run(&args, output),
         Command::Diff(args) => diff::run(&args, output),
+        Command::Schema(args) => schema::run(&args, output),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     let exit = result.unwrap_or_else(|error| output::report_error(&error, output.format));
     exit.status(cli.exit_style)
