@@ -5,6 +5,7 @@ mod bundle;
 mod check;
 mod codes;
 mod completions;
+mod coverage;
 mod diff;
 mod exit;
 mod load;
@@ -56,6 +57,7 @@ enum Command {
     Smoke(smoke::Args),
     Symbols(symbols::Args),
     Bindings(Box<bindings::Args>),
+    Coverage(coverage::Args),
     Codes(codes::Args),
     Bundle(bundle::Args),
     #[command(hide = true)]
@@ -80,6 +82,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Smoke(args) => smoke::run(&args, output),
         Command::Symbols(args) => symbols::run(&args, output),
         Command::Bindings(args) => bindings::run(&args, output),
+        Command::Coverage(args) => coverage::run(&args, output),
         Command::Codes(args) => codes::run(&args, output),
         Command::Bundle(args) => bundle::run(&args, output),
         Command::Load(args) => load::run(&args, output),

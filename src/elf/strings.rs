@@ -28,6 +28,11 @@ impl<'a> Strings<'a> {
         self.0.get(offset).copied()
     }
 
+    /// The whole table.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     /// Size in bytes.
     pub fn len(self) -> usize {
         self.0.len()

@@ -237,6 +237,11 @@ impl Api {
         Ok(Self::assemble(name, functions, nodes))
     }
 
+    /// An API of these functions, in these nodes (each with the one that it inherits).
+    pub fn new(name: &str, functions: Vec<Function>, nodes: Vec<(String, Option<String>)>) -> Self {
+        Self::assemble(name, functions, nodes)
+    }
+
     fn assemble(name: &str, functions: Vec<Function>, nodes: Vec<(String, Option<String>)>) -> Self {
         let by_symbol =
             functions.iter().enumerate().map(|(index, function)| (function.symbol.clone(), index)).collect();

@@ -18,28 +18,49 @@ pub fn satisfies(export: &Export, versioned: bool, reference: &Reference) -> boo
     }
 }
 
+/// How a shim misses a reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// It exports the name, in no node that the reference takes: as it is spelled there.
+    WrongNode(String),
+    /// It exports a C++ function of that name only: its mangled name.
+    Mangled(String),
+    /// It does not export it.
+    Absent,
+}
+
+/// How the shim misses a reference; `None` where its exports satisfy it.
+pub fn miss(shim: &Library, reference: &Reference) -> Option<Miss> {
+    match shim.exports.get(&reference.symbol) {
+        Some(exports) if exports.iter().any(|export| satisfies(export, shim.is_versioned(), reference)) => None,
+        Some(exports) => Some(Miss::WrongNode(versions(&reference.symbol, exports))),
+        None => match mangled(shim, reference) {
+            Some(name) => Some(Miss::Mangled(name.to_owned())),
+            None => Some(Miss::Absent),
+        },
+    }
+}
+
 /// Why each of `references` that the shim misses is missed; nothing where it covers them all.
 pub fn judge(shim: &Library, api: &Api, references: &[Reference]) -> Vec<Diagnosis> {
     if !api.functions.iter().any(|function| shim.exports.contains_key(&function.symbol)) {
         return vec![exports_nothing(shim, api, references)];
     }
-    let mut diagnoses = Vec::new();
-    let mut misplaced: Vec<(&Reference, String)> = Vec::new();
-    let mut missing: Vec<&Reference> = Vec::new();
+    let (mut misplaced, mut renamed, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for reference in references {
-        match shim.exports.get(&reference.symbol) {
-            None => missing.push(reference),
-            Some(exports) if exports.iter().any(|export| satisfies(export, shim.is_versioned(), reference)) => {}
-            Some(exports) => misplaced.push((reference, versions(&reference.symbol, exports))),
+        match miss(shim, reference) {
+            None => {}
+            Some(Miss::WrongNode(found)) => misplaced.push((reference, found)),
+            Some(Miss::Mangled(name)) => renamed.push((reference, name)),
+            Some(Miss::Absent) => missing.push(reference),
         }
     }
+    let mut diagnoses = Vec::new();
     if !misplaced.is_empty() {
         diagnoses.push(wrong_node(shim, api, &misplaced, references.len()));
     }
-    let (mangled, missing): (Vec<_>, Vec<_>) =
-        missing.into_iter().partition(|reference| mangled(shim, reference).is_some());
-    if !mangled.is_empty() {
-        diagnoses.push(mangled_name(shim, &mangled));
+    if !renamed.is_empty() {
+        diagnoses.push(mangled_name(shim, &renamed));
     }
     if !missing.is_empty() {
         diagnoses.push(not_covered(shim, api, &missing));
@@ -159,9 +180,9 @@ fn demangles_to(mangled: &str, plain: &str) -> bool {
     demangled.is_some_and(|text| text.split('(').next() == Some(plain))
 }
 
-fn mangled_name(shim: &Library, references: &[&Reference]) -> Diagnosis {
-    let expected = listed(references.iter().map(|reference| spelled(reference)));
-    let actual = listed(references.iter().map(|reference| mangled(shim, reference).unwrap_or_default().to_owned()));
+fn mangled_name(shim: &Library, renamed: &[(&Reference, String)]) -> Diagnosis {
+    let expected = listed(renamed.iter().map(|(reference, _)| spelled(reference)));
+    let actual = listed(renamed.iter().map(|(_, name)| name.clone()));
     let fix = "declare them extern \"C\" in the shim's sources, and export the plain names in the runtime's nodes";
     Diagnosis::new(Code::MangledName, expected, format!("{} exports {actual}", shim.name())).mended_by(fix)
 }

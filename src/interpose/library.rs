@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::elf::{ElfError, Image, Mapped, escape};
+use crate::elf::{Binding, ElfError, Image, Mapped, SymbolKind, escape};
 
 /// The dynamic exports and references of one ELF file, read once.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct Export {
     pub default: bool,
     /// Whether its version is hidden, so that only references that name the version see it.
     pub hidden: bool,
+    /// Function, object, …
+    pub kind: SymbolKind,
 }
 
 /// One undefined name.
@@ -84,10 +86,10 @@ impl Library {
         for symbol in named.filter_map(|index| symbols.get(index)) {
             let version = symbol.version.map(|version| text(version.name));
             if !symbol.defined {
-                let weak = symbol.binding == crate::elf::Binding::Weak;
+                let weak = symbol.binding == Binding::Weak;
                 references.push(Reference { symbol: text(symbol.name), version, weak });
-            } else if symbol.binding != crate::elf::Binding::Local {
-                let export = Export { version, default: symbol.default, hidden: symbol.hidden };
+            } else if symbol.binding != Binding::Local {
+                let export = Export { version, default: symbol.default, hidden: symbol.hidden, kind: symbol.kind };
                 exports.entry(text(symbol.name)).or_default().push(export);
             }
         }

@@ -1,12 +1,25 @@
 //! Shim × runtime × client: what an API function is for, what a library offers and asks for, and why a shim misses it.
 
 pub mod api;
+mod client;
+mod coverage;
+mod deploy;
+mod derive;
 pub mod diff;
+mod fitness;
 mod judge;
 mod library;
 pub mod map;
+mod mentions;
+mod process;
+mod replace;
+mod standing;
 pub mod version_script;
 
 pub use api::{Api, ApiError, Function, Role, UnknownRole};
-pub use judge::{judge, satisfies, spelled, whole_api};
+pub use client::ClientError;
+pub use coverage::{ClientCoverage, Coverage, CoverageError, Question, Subject, SymbolCoverage, coverage, is_critical};
+pub use deploy::Deploy;
+pub use derive::derive;
+pub use judge::{Miss, judge, miss, satisfies, spelled, whole_api};
 pub use library::{Export, Library, LibraryError, Reference};

@@ -9,5 +9,5 @@ mod verdict;
 
 pub use climb::{Call, Climb, ClimbError, climb};
 pub use rung::{Answer, Rung, Step};
-pub use setup::{Deploy, Setup};
+pub use setup::Setup;
 pub use verdict::{Interception, Stop};

@@ -5,20 +5,8 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
+use crate::interpose::Deploy;
 use crate::probe::{Child, Limits};
-
-/// How a shim gets in front of the runtime.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Deploy {
-    /// LD_PRELOAD names it
-    #[default]
-    Preload,
-    /// Its name stands in for the runtime's
-    Replace,
-}
 
 /// What is to be climbed.
 #[derive(Clone, Debug)]

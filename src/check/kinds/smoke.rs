@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
-use crate::ladder::{Answer, Deploy, Setup, Step, climb};
+use crate::interpose::Deploy;
+use crate::ladder::{Answer, Setup, Step, climb};
 use crate::probe::Limits;
 
 use super::{Context, Found, Kind};

@@ -1,0 +1,252 @@
+//! `xdoctor coverage`: will this shim intercept these clients?
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use colored::Colorize;
+use serde::Serialize;
+
+use crate::code::{Code, Severity};
+use crate::interpose::{
+    Api, ClientCoverage, Coverage, Deploy, Library, Question, Role, Subject, SymbolCoverage, coverage, derive,
+    is_critical,
+};
+use crate::loader::Module;
+
+use super::output::Format;
+use super::{Exit, Output, Unusable};
+
+/// Will this shim intercept these clients? For each client and role: needed, covered, bypassed, and why
+///
+/// A client is a program, a library, or a folder of them (a wheel's site-packages). Nothing is run.
+///
+/// Examples:
+///   xdoctor coverage --shim libshimhip.so --runtime /opt/rocm/lib/libamdhip64.so.7 --client site-packages/torch
+///   xdoctor coverage --shim S --runtime R --client ./app --deploy replace
+///   xdoctor coverage --shim libmyshim.so --runtime libOpenCL.so.1 --api auto --client ./app
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The shim
+    #[arg(long, value_name = "LIB")]
+    shim: PathBuf,
+    /// The runtime whose API it stands in front of
+    #[arg(long, value_name = "LIB")]
+    runtime: PathBuf,
+    /// Whom it is to intercept; repeatable
+    #[arg(long = "client", value_name = "PATH", required = true)]
+    clients: Vec<PathBuf>,
+    /// What a program among the clients opens after start-up (RTLD_LOCAL); repeatable, in order
+    #[arg(long = "module", value_name = "LIB")]
+    modules: Vec<PathBuf>,
+    /// How the shim gets in front
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    deploy: Deploy,
+    /// The API: hip, a table of your own, or `auto` for what the runtime exports [default: hip for a HIP runtime, else auto]
+    #[arg(long, value_name = "NAME|FILE|auto")]
+    api: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where a file that was named cannot be read, or the API is not known.
+pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let api = api(args)?;
+    let module = |path: &PathBuf| Module { name: path.into(), global: false, deepbind: false };
+    let modules: Vec<Module> = args.modules.iter().map(module).collect();
+    let question = Question {
+        shim: &args.shim,
+        runtime: &args.runtime,
+        deploy: args.deploy,
+        api: &api,
+        clients: &args.clients,
+        modules: &modules,
+    };
+    let answer = coverage(&question)?;
+    match output.format {
+        Format::Json => output.json(&document(args, &answer))?,
+        Format::Text => print(&answer, &api)?,
+    }
+    Ok(exit(&answer))
+}
+
+fn exit(answer: &Coverage) -> Exit {
+    let warned = answer.diagnoses.iter().any(|subject| subject.diagnosis.severity() == Severity::Warn);
+    if answer.fails() {
+        Exit::Fails
+    } else if answer.clients.is_empty() {
+        Exit::NothingSelected
+    } else if warned {
+        Exit::Warns
+    } else {
+        Exit::Holds
+    }
+}
+
+fn api(args: &Args) -> anyhow::Result<Api> {
+    let runtime = || Library::read(&args.runtime);
+    match args.api.as_deref() {
+        Some("hip") => Ok(Api::hip().clone()),
+        Some("auto") => Ok(derive(&runtime()?)),
+        None if runtime()?.name().starts_with("libamdhip64.so") => Ok(Api::hip().clone()),
+        None => Ok(derive(&runtime()?)),
+        Some(file) => {
+            let text = fs::read_to_string(file).with_context(|| format!("--api {file}: no known API and no table"))?;
+            let unusable = |error: crate::interpose::ApiError| Unusable {
+                message: format!("{file}: {error}"),
+                file: Some(file.into()),
+                line: None,
+                column: None,
+            };
+            Ok(Api::parse(&text).map_err(unusable)?)
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    shim: PathBuf,
+    runtime: PathBuf,
+    deploy: Deploy,
+    verdict: String,
+    clients: Vec<ClientRow>,
+    diagnoses: Vec<DiagnosisRow>,
+}
+
+#[derive(Serialize)]
+struct ClientRow {
+    client: PathBuf,
+    roles: Vec<RoleRow>,
+    symbols: Vec<SymbolRow>,
+}
+
+#[derive(Serialize)]
+struct RoleRow {
+    role: Role,
+    needed: usize,
+    covered: usize,
+}
+
+#[derive(Serialize)]
+struct SymbolRow {
+    symbol: String,
+    version: Option<String>,
+    role: Role,
+    covered: bool,
+    code: Option<Code>,
+}
+
+#[derive(Serialize)]
+struct DiagnosisRow {
+    code: Code,
+    severity: Severity,
+    subject: PathBuf,
+    others: usize,
+    message: String,
+    fix: Option<String>,
+}
+
+fn document(args: &Args, answer: &Coverage) -> Document {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    Document {
+        schema: "xdoctor/coverage/1",
+        shim: absolute(&args.shim),
+        runtime: absolute(&args.runtime),
+        deploy: args.deploy,
+        verdict: answer.sentence(),
+        clients: answer.clients.iter().map(|client| client_row(client, absolute(&client.client))).collect(),
+        diagnoses: answer.diagnoses.iter().map(|subject| diagnosis_row(subject, absolute(&subject.subject))).collect(),
+    }
+}
+
+fn client_row(client: &ClientCoverage, path: PathBuf) -> ClientRow {
+    let roles = client.roles().into_iter().map(|(role, (needed, covered))| RoleRow { role, needed, covered }).collect();
+    let symbol = |symbol: &SymbolCoverage| SymbolRow {
+        symbol: symbol.reference.symbol.clone(),
+        version: symbol.reference.version.clone(),
+        role: symbol.role,
+        covered: symbol.covered,
+        code: symbol.code,
+    };
+    ClientRow { client: path, roles, symbols: client.symbols.iter().map(symbol).collect() }
+}
+
+fn diagnosis_row(subject: &Subject, path: PathBuf) -> DiagnosisRow {
+    let diagnosis = &subject.diagnosis;
+    DiagnosisRow {
+        code: diagnosis.code,
+        severity: diagnosis.severity(),
+        subject: path,
+        others: subject.others,
+        message: format!("expected {}; found {}", diagnosis.expected, diagnosis.actual),
+        fix: fix(subject),
+    }
+}
+
+fn fix(subject: &Subject) -> Option<String> {
+    let general = || subject.diagnosis.code.page().map(|page| page.mend.trim().to_owned());
+    subject.diagnosis.fix.clone().or_else(general)
+}
+
+/// Clients down, roles across; what is wrong below, worst first; one sentence at the end.
+fn print(answer: &Coverage, api: &Api) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let used: Vec<Role> = Role::ALL.into_iter().filter(|role| needs(answer, *role)).collect();
+    for client in &answer.clients {
+        writeln!(out, "{}", client.client.display().to_string().bold())?;
+        matrix(&mut out, &client.roles(), &used)?;
+    }
+    for subject in &answer.diagnoses {
+        print_diagnosis(&mut out, subject)?;
+    }
+    let needed: usize = answer.clients.iter().map(|client| client.symbols.len()).sum();
+    let bypassing: usize = answer.clients.iter().map(|client| client.bypassing().count()).sum();
+    let covered = needed - bypassing;
+    writeln!(
+        out,
+        "\n{covered} of {needed} references to the {} API covered, in {} clients",
+        api.name,
+        answer.clients.len()
+    )?;
+    writeln!(out, "{}", answer.sentence().bold())?;
+    out.flush()
+}
+
+fn needs(answer: &Coverage, role: Role) -> bool {
+    answer.clients.iter().any(|client| client.symbols.iter().any(|symbol| symbol.role == role))
+}
+
+fn matrix(out: &mut impl Write, roles: &BTreeMap<Role, (usize, usize)>, used: &[Role]) -> io::Result<()> {
+    for role in used {
+        let Some((needed, covered)) = roles.get(role) else { continue };
+        let cell = format!("{covered}/{needed}");
+        let (cell, word) = match (covered == needed, is_critical(*role)) {
+            (true, _) => (cell.green(), String::new()),
+            (false, true) => (cell.red().bold(), " BYPASSED".red().to_string()),
+            (false, false) => (cell.yellow(), " bypassed".yellow().to_string()),
+        };
+        writeln!(out, "  {:<12} {cell}{word}", role.name())?;
+    }
+    Ok(())
+}
+
+fn print_diagnosis(out: &mut impl Write, subject: &Subject) -> io::Result<()> {
+    let diagnosis = &subject.diagnosis;
+    let word = match diagnosis.severity() {
+        Severity::Fail => "FAILS".red(),
+        Severity::Warn => "warning".yellow(),
+        Severity::Info => "note".cyan(),
+    };
+    let others = if subject.others > 0 { format!(" and {} more", subject.others) } else { String::new() };
+    writeln!(out, "\n{word} [{}] {}{others}", diagnosis.code, subject.subject.display())?;
+    writeln!(out, "  expected: {}\n  found:    {}", diagnosis.expected, diagnosis.actual)?;
+    for (index, line) in fix(subject).unwrap_or_default().lines().enumerate() {
+        writeln!(out, "  {:<9} {line}", if index == 0 { "fix:" } else { "" })?;
+    }
+    Ok(())
+}

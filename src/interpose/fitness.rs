@@ -1,0 +1,112 @@
+//! Whether the shim itself is fit to be loaded: what it needs is there, and what it refers to resolves.
+
+use std::path::Path;
+
+use crate::code::Code;
+use crate::diagnosis::Diagnosis;
+use crate::elf::escape;
+use crate::loader::{Environment, NotFound, Process, Reason};
+
+use super::coverage::Parts;
+use super::deploy::Deploy;
+
+/// What is wrong with the shim, whoever the client is.
+pub(super) fn of(parts: &Parts<'_, '_>) -> Vec<Diagnosis> {
+    let mut diagnoses = Vec::new();
+    // The runtime stands for what the client would bring along.
+    let environment = Environment { preload: Some(parts.runtime.path.clone().into()), ..Environment::default() };
+    let shim = std::path::absolute(&parts.shim.path).unwrap_or_else(|_| parts.shim.path.clone());
+    if let Ok(process) = Process::start(parts.objects, &shim, &environment) {
+        diagnoses.extend(missing(&process));
+        diagnoses.extend(versions(&process));
+        diagnoses.extend(undefined(parts, &process));
+    }
+    if !parts.shim.is_versioned() && parts.question.deploy == Deploy::Preload {
+        let actual = format!("no version information in {}", parts.shim.name());
+        diagnoses.push(Diagnosis::new(Code::UnversionedShim, "version nodes as the runtime has them", actual));
+    }
+    if parts.objects.open(&parts.runtime.path).is_ok_and(|runtime| runtime.image().is_symbolic()) {
+        let actual =
+            format!("{} is linked with -Bsymbolic: its inner calls reach no shim", parts.runtime.path.display());
+        diagnoses.push(Diagnosis::new(Code::SymbolicBypass, "calls that can be interposed", actual));
+    }
+    diagnoses
+}
+
+fn missing(process: &Process<'_, '_>) -> Vec<Diagnosis> {
+    let mut diagnoses = Vec::new();
+    for missing in process.missing() {
+        let name = escape(&missing.name).to_string();
+        let by = match missing.reason {
+            Reason::NeededBy(index) => process.loaded().get(index).map(|by| by.path.display().to_string()),
+            _ => None,
+        };
+        let Some(by) = by else { continue };
+        let fix = format!("install {name}, or link again with -Wl,-rpath naming the folder that has it");
+        let diagnosis = Diagnosis::new(Code::MissingLibrary, format!("{name}, which {by} needs"), why(&missing.why));
+        diagnoses.push(diagnosis.mended_by(fix));
+    }
+    diagnoses
+}
+
+/// Why ld.so finds nothing under a name.
+pub(super) fn why(not_found: &NotFound) -> String {
+    match not_found {
+        NotFound::Nowhere { passed_over } => match passed_over.first() {
+            Some(other) => format!("found nowhere; {} is of another class or machine", other.display()),
+            None => "found nowhere".to_owned(),
+        },
+        NotFound::Bad { path, why } => format!("{}: {why}", path.display()),
+        NotFound::Secure => "the program runs with another user's rights".to_owned(),
+    }
+}
+
+fn versions(process: &Process<'_, '_>) -> Vec<Diagnosis> {
+    let path = |index: usize| process.loaded().get(index).map(|by| by.path.display().to_string()).unwrap_or_default();
+    let errors = process.version_errors().iter().filter(|error| error.flaw.is_fatal());
+    errors
+        .map(|error| {
+            let expected = format!("version {}, which {} needs", escape(&error.node), path(error.needed_by));
+            let actual =
+                error.library.map_or_else(|| "no library has it".into(), |index| format!("{} lacks it", path(index)));
+            Diagnosis::new(Code::MissingVersion, expected, actual)
+        })
+        .collect()
+}
+
+/// The shim's own references that resolve nowhere, with the neighbour that holds the name as a local symbol.
+fn undefined(parts: &Parts<'_, '_>, process: &Process<'_, '_>) -> Vec<Diagnosis> {
+    let unresolved =
+        process.bindings().iter().filter(|binding| binding.referrer == 0 && process.is_unresolved(binding));
+    let name = |reference: u32| parts.object.symbols().name(reference as usize).map(|name| escape(name).to_string());
+    let mut names: Vec<String> = unresolved.filter_map(|binding| name(binding.reference)).collect();
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let neighbour = process.loaded().iter().skip(1).find_map(|loaded| holds(parts, &loaded.path, &names));
+    let (found, fix) = neighbour.unwrap_or_else(|| {
+        (
+            "no library that it needs defines them".to_owned(),
+            "link the shim with the library that defines them".to_owned(),
+        )
+    });
+    let shown = names.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
+    let more = if names.len() > 4 { format!(" and {} more", names.len() - 4) } else { String::new() };
+    vec![
+        Diagnosis::new(Code::UndefinedSymbol, format!("{shown}{more}, which the shim refers to"), found).mended_by(fix),
+    ]
+}
+
+fn holds(parts: &Parts<'_, '_>, neighbour: &Path, names: &[String]) -> Option<(String, String)> {
+    let hidden = parts.shim.hidden_in(neighbour).ok()?;
+    hidden.iter().find(|name| names.contains(name)).map(|name| {
+        let found = format!(
+            "{} holds {name} as a local symbol: a version script with `local: *` hides it",
+            neighbour.display()
+        );
+        let fix = format!("link {} without that script, or list the names under `global:`", neighbour.display());
+        (found, fix)
+    })
+}

@@ -1,0 +1,100 @@
+//! How a shim stands to a library that some program will load: with the shim in front, the program before it and
+//! nothing else between, the shim gets a reference exactly if its own definitions answer it.
+
+use crate::code::{Code, Severity};
+use crate::diagnosis::Diagnosis;
+use crate::elf::{NameHash, Visibility};
+use crate::loader::{Glibc, Platform, Query, TypeClass, ask};
+
+use super::client::Client;
+use super::coverage::{ClientCoverage, Coverage, Parts, SymbolCoverage, about};
+use super::deploy::Deploy;
+use super::judge::{Miss, judge, miss};
+use super::library::Reference;
+
+/// Judges one library.
+pub(super) fn judge_client(parts: &Parts<'_, '_>, client: &Client<'_>, answer: &mut Coverage) {
+    let mut symbols = Vec::new();
+    let fits = Platform::of(client.object.image()) == Platform::of(parts.object.image());
+    for reference in &client.references {
+        let covered = fits && is_answered(parts, client, reference);
+        symbols.push(symbol(parts, reference, covered));
+    }
+    if !fits {
+        let expected = format!("a shim for {}", client.object.image().machine_name());
+        let actual = format!("{} is for {}", parts.shim.path.display(), parts.object.image().machine_name());
+        answer.diagnoses.push(about(&client.path, Diagnosis::new(Code::PreloadIgnored, expected, actual)));
+    }
+    conclude(parts, client, symbols, fits, answer);
+}
+
+/// Adds what is known of a client once it is known which of its references the shim gets.
+pub(super) fn conclude(
+    parts: &Parts<'_, '_>,
+    client: &Client<'_>,
+    symbols: Vec<SymbolCoverage>,
+    judge_exports: bool,
+    answer: &mut Coverage,
+) {
+    let mut diagnoses = Vec::new();
+    if judge_exports && symbols.iter().any(|symbol| !symbol.covered) {
+        let needed: Vec<Reference> = symbols.iter().map(|symbol| symbol.reference.clone()).collect();
+        let of_exports = judge(&parts.shim, parts.question.api, &needed);
+        diagnoses.extend(of_exports.into_iter().filter(|diagnosis| diagnosis.code != Code::UnversionedShim));
+    }
+    if parts.question.deploy == Deploy::Replace {
+        diagnoses.extend(super::replace::judge(parts, client));
+    }
+    diagnoses.extend(around(client));
+    let subjects = diagnoses.into_iter().map(|diagnosis| about(&client.path, diagnosis));
+    answer.diagnoses.extend(subjects);
+    if !symbols.is_empty() {
+        answer.clients.push(ClientCoverage { client: client.path.clone(), symbols });
+    }
+}
+
+/// What a reference gets, and why not the shim.
+pub(super) fn symbol(parts: &Parts<'_, '_>, reference: &Reference, covered: bool) -> SymbolCoverage {
+    let role = parts.question.api.function(&reference.symbol).map_or(super::Role::Other, |function| function.role);
+    let code = (!covered).then(|| match miss(&parts.shim, reference) {
+        Some(Miss::WrongNode(_)) => Code::VersionMismatch,
+        Some(Miss::Mangled(_)) => Code::MangledName,
+        Some(Miss::Absent) => Code::NotCovered,
+        None => Code::Outranked,
+    });
+    SymbolCoverage { reference: reference.clone(), role, covered, code }
+}
+
+/// Asks the shim as ld.so would ask it (elf/dl-lookup.c, do_lookup_x). A client whose own definition cannot be
+/// interposed asks nobody.
+fn is_answered(parts: &Parts<'_, '_>, client: &Client<'_>, reference: &Reference) -> bool {
+    let symbols = client.object.symbols();
+    let found = symbols.iter().find(|symbol| !symbol.defined && symbol.name == reference.symbol.as_bytes());
+    let Some(own) = found.filter(|symbol| !matches!(symbol.visibility, Visibility::Hidden | Visibility::Internal))
+    else {
+        return false;
+    };
+    let version = own.version.filter(|version| version.hash != 0);
+    let query = Query { name: NameHash::new(own.name), version, class: TypeClass::Plt, newest: false };
+    let glibc = Glibc::assumed(client.object.image().class(), client.object.image().machine());
+    ask(&parts.object, &query, &glibc, |_, _| ()).is_some()
+}
+
+/// Where the client may go around any shim.
+fn around(client: &Client<'_>) -> Vec<Diagnosis> {
+    let mut diagnoses = Vec::new();
+    let listed = |names: &[String]| {
+        let shown = names.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
+        if names.len() > 4 { format!("{shown} and {} more", names.len() - 4) } else { shown }
+    };
+    if !client.mentioned.is_empty() {
+        let actual = format!("it asks for dlsym and holds as strings: {}", listed(&client.mentioned));
+        let diagnosis = Diagnosis::new(Code::DlsymBypass, "API functions reached by references", actual);
+        diagnoses.push(diagnosis.weighing(Severity::Warn));
+    }
+    if !client.built_in.is_empty() && client.references.is_empty() {
+        let actual = format!("it has them inside: {}", listed(&client.built_in));
+        diagnoses.push(Diagnosis::new(Code::StaticRuntime, "API functions reached by references", actual));
+    }
+    diagnoses
+}
