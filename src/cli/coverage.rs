@@ -1,6 +1,5 @@
 //! `xdoctor coverage`: will this shim intercept these clients?
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -69,7 +68,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let answer = coverage(&question)?;
     match output.format {
         Format::Json => output.json(&document(args, &answer))?,
-        Format::Text => print(&answer, &api)?,
+        Format::Text => print(&answer, &api, output)?,
     }
     Ok(exit(&answer))
 }
@@ -194,12 +193,18 @@ fn fix(subject: &Subject) -> Option<String> {
 }
 
 /// Clients down, roles across; what is wrong below, worst first; one sentence at the end.
-fn print(answer: &Coverage, api: &Api) -> io::Result<()> {
+fn print(answer: &Coverage, api: &Api, output: Output) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let used: Vec<Role> = Role::ALL.into_iter().filter(|role| needs(answer, *role)).collect();
+    let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| needs(answer, *role)).collect();
+    if !answer.clients.is_empty() {
+        let heads: Vec<String> = roles.iter().map(|role| format!("{:>WIDTH$}", short(*role))).collect();
+        writeln!(out, "{}", heads.concat().trim_end())?;
+    }
     for client in &answer.clients {
         writeln!(out, "{}", client.client.display().to_string().bold())?;
-        matrix(&mut out, &client.roles(), &used)?;
+        let (counts, of) = (client.roles(), |role| counts_cell(client, role, output));
+        let cells: Vec<String> = roles.iter().map(|role| counts.get(role).map_or_else(blank, |_| of(*role))).collect();
+        writeln!(out, "{}", cells.concat().trim_end())?;
     }
     for subject in &answer.diagnoses {
         print_diagnosis(&mut out, subject)?;
@@ -217,22 +222,38 @@ fn print(answer: &Coverage, api: &Api) -> io::Result<()> {
     out.flush()
 }
 
+/// Columns of a cell: `12/12`, a mark, and a space.
+const WIDTH: usize = 8;
+
+/// The role's name, short enough for a column.
+fn short(role: Role) -> &'static str {
+    match role {
+        Role::Allocate => "alloc",
+        Role::Synchronise => "sync",
+        Role::Register => "regist",
+        _ => role.name(),
+    }
+}
+
 fn needs(answer: &Coverage, role: Role) -> bool {
     answer.clients.iter().any(|client| client.symbols.iter().any(|symbol| symbol.role == role))
 }
 
-fn matrix(out: &mut impl Write, roles: &BTreeMap<Role, (usize, usize)>, used: &[Role]) -> io::Result<()> {
-    for role in used {
-        let Some((needed, covered)) = roles.get(role) else { continue };
-        let cell = format!("{covered}/{needed}");
-        let (cell, word) = match (covered == needed, is_critical(*role)) {
-            (true, _) => (cell.green(), String::new()),
-            (false, true) => (cell.red().bold(), " BYPASSED".red().to_string()),
-            (false, false) => (cell.yellow(), " bypassed".yellow().to_string()),
-        };
-        writeln!(out, "  {:<12} {cell}{word}", role.name())?;
+fn blank() -> String {
+    format!("{:>WIDTH$}", "\u{b7}")
+}
+
+/// `4/4`, `3/5 ✗` where that makes an experiment worthless, `3/5 !` elsewhere.
+fn counts_cell(client: &ClientCoverage, role: Role, output: Output) -> String {
+    let (needed, covered) = client.roles().get(&role).copied().unwrap_or_default();
+    let text = format!("{covered}/{needed}");
+    match (covered == needed, is_critical(role)) {
+        (true, _) => format!("{text:>WIDTH$}").green().to_string(),
+        (false, true) => {
+            format!("{:>WIDTH$}", format!("{text} {}", if output.draws_marks() { "✗" } else { "X" })).red().to_string()
+        }
+        (false, false) => format!("{:>WIDTH$}", format!("{text} !")).yellow().to_string(),
     }
-    Ok(())
 }
 
 fn print_diagnosis(out: &mut impl Write, subject: &Subject) -> io::Result<()> {

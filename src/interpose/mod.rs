@@ -1,6 +1,7 @@
 //! Shim × runtime × client: what an API function is for, what a library offers and asks for, and why a shim misses it.
 
 pub mod api;
+mod behind;
 mod client;
 mod coverage;
 mod deploy;

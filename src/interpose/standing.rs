@@ -45,6 +45,7 @@ pub(super) fn conclude(
     if parts.question.deploy == Deploy::Replace {
         diagnoses.extend(super::replace::judge(parts, client));
     }
+    diagnoses.extend(super::behind::judge(parts, client));
     diagnoses.extend(around(client));
     let subjects = diagnoses.into_iter().map(|diagnosis| about(&client.path, diagnosis));
     answer.diagnoses.extend(subjects);
