@@ -168,12 +168,12 @@ impl<'a> Symbols<'a> {
         at(entries.start)..at(entries.end)
     }
 
-    /// Looks at the first byte of each name. Names lie scattered over a string table that no cache holds: asked for
-    /// together, they are waited for together.
+    /// Looks at each name. Names lie scattered over a string table that no cache holds: asked for together, they are
+    /// waited for together.
     #[inline]
     pub fn touch_names(&self, range: std::ops::Range<usize>) {
-        let first = |index| self.raw(index).and_then(|raw| self.strings.first_byte(raw.st_name)).unwrap_or(0);
-        std::hint::black_box(range.map(first).fold(0u8, |sum, byte| sum ^ byte));
+        let touched = range.filter_map(|index| self.raw(index)).map(|raw| self.strings.touch(raw.st_name));
+        std::hint::black_box(touched.fold(0u8, |sum, byte| sum ^ byte));
     }
 
     /// The entry of `DT_VERSYM`: version index and hidden bit. 1 (global, unversioned) where there are no versions.

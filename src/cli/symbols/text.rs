@@ -14,7 +14,7 @@ use crate::elf::{Class, Definition, Symbol, demangle, escape};
 const DEEPEST: usize = 20;
 
 /// Symbols that are rendered at a time. Small, since a window of rendered blocks is what the listing keeps in memory.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 512;
 
 /// Symbols whose names are fetched together.
 const BATCH: usize = 16;
@@ -32,12 +32,10 @@ pub fn print(args: &Args, listings: &[Listing<'_>]) -> io::Result<()> {
     // Not through `io::stdout`: it would look through every block for its last line.
     let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let mut pieces = listings.iter().enumerate().flat_map(|(index, listing)| pieces(args, index, listing)).peekable();
-    let width = if listings.iter().all(|listing| listing.symbols.len() <= BLOCK) && listings.len() == 1 {
-        1
-    } else {
-        4 * rayon::current_num_threads()
-    };
-    let mut buffers = vec![Vec::new(); width];
+    // A short listing is done before the threads have started.
+    let short = listings.iter().map(|listing| listing.symbols.len()).sum::<usize>() <= BLOCK;
+    let threads = if short { 1 } else { rayon::current_num_threads() };
+    let mut buffers = vec![Vec::new(); if threads == 1 { 1 } else { 3 * threads }];
     while pieces.peek().is_some() {
         let mut window: Vec<_> = buffers.iter_mut().zip(pieces.by_ref()).collect();
         match window.as_mut_slice() {
