@@ -1,5 +1,7 @@
 //! The dynamic symbol table, with each symbol's version.
 
+use std::ops::Range;
+
 use goblin::elf::Sym;
 use goblin::elf::dynamic::{self as tag, DT_SYMENT, DT_SYMTAB, DT_VERSYM};
 use goblin::elf::section_header::{SHN_ABS, SHN_COMMON, SHN_UNDEF};
@@ -162,7 +164,7 @@ impl<'a> Symbols<'a> {
     }
 
     /// Where entries lie in the file.
-    pub fn file_range(&self, entries: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    pub fn file_range(&self, entries: Range<usize>) -> Range<usize> {
         let size = Sym::size(self.reader.ctx.container);
         let at = |index: usize| self.offset + index.min(self.count) * size;
         at(entries.start)..at(entries.end)
@@ -171,9 +173,12 @@ impl<'a> Symbols<'a> {
     /// Looks at each name. Names lie scattered over a string table that no cache holds: asked for together, they are
     /// waited for together.
     #[inline]
-    pub fn touch_names(&self, range: std::ops::Range<usize>) {
-        let touched = range.filter_map(|index| self.raw(index)).map(|raw| self.strings.touch(raw.st_name));
-        std::hint::black_box(touched.fold(0u8, |sum, byte| sum ^ byte));
+    fn touch_names(&self, range: Range<usize>) {
+        let table = Reader { bytes: self.table, ctx: self.reader.ctx };
+        let size = Sym::size(table.ctx.container);
+        // `st_name` comes first in both classes. The less is done here, the more names the processor asks for at once.
+        let names = range.filter_map(|index| table.u32(index * size));
+        std::hint::black_box(names.fold(0u8, |sum, name| sum ^ self.strings.touch(name as usize)));
     }
 
     /// The entry of `DT_VERSYM`: version index and hidden bit. 1 (global, unversioned) where there are no versions.
@@ -223,7 +228,14 @@ impl<'a> Symbols<'a> {
 
     /// All symbols but the null one, in the file's order.
     pub fn iter(&self) -> Iter<'_, 'a> {
-        Iter { symbols: self, range: 1..self.count.max(1) }
+        self.range(1..self.count)
+    }
+
+    /// The symbols with these indices; those that are outside the table are left out.
+    pub fn range(&self, indices: Range<usize>) -> Iter<'_, 'a> {
+        let end = indices.end.min(self.count);
+        let start = indices.start.min(end);
+        Iter { symbols: self, indices: start..end, touched: start }
     }
 }
 
@@ -236,11 +248,16 @@ impl<'s, 'a> IntoIterator for &'s Symbols<'a> {
     }
 }
 
-/// All symbols of a table but the null one.
+/// Names that are asked for together.
+const BATCH: usize = 16;
+
+/// Symbols of a table, in its order.
 #[derive(Clone, Debug)]
 pub struct Iter<'s, 'a> {
     symbols: &'s Symbols<'a>,
-    range: std::ops::Range<usize>,
+    indices: Range<usize>,
+    /// The first index whose name has not been looked at.
+    touched: usize,
 }
 
 impl<'a> Iterator for Iter<'_, 'a> {
@@ -248,11 +265,16 @@ impl<'a> Iterator for Iter<'_, 'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Symbol<'a>> {
-        self.symbols.get(self.range.next()?)
+        let index = self.indices.next()?;
+        if index >= self.touched {
+            self.touched = self.indices.end.min(index + BATCH);
+            self.symbols.touch_names(index..self.touched);
+        }
+        self.symbols.get(index)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.range.size_hint()
+        self.indices.size_hint()
     }
 }
 

@@ -16,9 +16,6 @@ const DEEPEST: usize = 20;
 /// Symbols that are rendered at a time. Small, since a window of rendered blocks is what the listing keeps in memory.
 const BLOCK: usize = 512;
 
-/// Symbols whose names are fetched together.
-const BATCH: usize = 16;
-
 /// A piece of the output that can be rendered by itself.
 struct Piece<'l, 'a> {
     listing: &'l Listing<'a>,
@@ -71,14 +68,8 @@ fn render(args: &Args, piece: &Piece<'_, '_>, out: &mut Vec<u8>) -> io::Result<(
             out.extend_from_slice(if args.versions { b"" } else { b"\n" });
         }
     }
-    for start in piece.symbols.clone().step_by(BATCH) {
-        let batch = start..piece.symbols.end.min(start + BATCH);
-        piece.listing.symbols.touch_names(batch.clone());
-        for symbol in batch.filter_map(|index| piece.listing.symbols.get(index)) {
-            if args.wants(&symbol) {
-                line(args, piece.listing, &symbol, out)?;
-            }
-        }
+    for symbol in piece.listing.symbols.range(piece.symbols.clone()).filter(|symbol| args.wants(symbol)) {
+        line(args, piece.listing, &symbol, out)?;
     }
     Ok(())
 }
