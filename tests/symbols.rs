@@ -302,3 +302,25 @@ fn a_static_program_has_nothing_that_is_bound_at_run_time() {
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output).contains("no dynamic section"));
 }
+
+/// A file of the corpus: 32-bit, big-endian, with both hash tables.
+fn of_the_corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/elf/ppc.so")
+}
+
+fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(env!("CARGO_MANIFEST_DIR"), "[here]");
+    settings
+}
+
+#[test]
+fn the_text_of_a_whole_file_stays_as_it_is() {
+    settings().bind(|| insta::assert_snapshot!(text(&symbols(&["--demangle"], &of_the_corpus()))));
+}
+
+#[test]
+fn the_document_of_a_whole_file_stays_as_it_is() {
+    let output = xdoctor().args(["--format", "json", "symbols"]).arg(of_the_corpus()).output().unwrap();
+    settings().bind(|| insta::assert_snapshot!(text(&output)));
+}
