@@ -316,7 +316,7 @@ fn settings() -> insta::Settings {
 
 #[test]
 fn the_text_of_a_whole_file_stays_as_it_is() {
-    settings().bind(|| insta::assert_snapshot!(text(&symbols(&["--demangle"], &of_the_corpus()))));
+    settings().bind(|| insta::assert_snapshot!(text(&symbols(&[], &of_the_corpus()))));
 }
 
 #[test]

@@ -148,7 +148,8 @@ fn nodes(listing: &Listing<'_>, out: &mut impl Write) -> io::Result<()> {
 
 fn node(definition: &Definition<'_>, count: usize, depth: usize, out: &mut impl Write) -> io::Result<()> {
     let indent = 2 * depth.min(DEEPEST);
-    write!(out, "  node      {:indent$}{}  {count} symbols", "", escape(definition.name))?;
+    let plural = if count == 1 { "" } else { "s" };
+    write!(out, "  node      {:indent$}{}  {count} symbol{plural}", "", escape(definition.name))?;
     for (says, text) in [(definition.base, ", base"), (definition.weak, ", weak")] {
         if says {
             out.write_all(text.as_bytes())?;
