@@ -15,6 +15,7 @@ use super::output::Format;
 use super::{Exit, Output};
 use crate::loader::{Files, Objects, Unmodelled};
 use rows::Rows;
+pub use text::problems;
 
 /// Every reference of every object in a process, and what ld.so binds it to; nothing is run
 ///

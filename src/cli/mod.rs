@@ -6,8 +6,10 @@ mod check;
 mod codes;
 mod completions;
 mod coverage;
+mod deps;
 mod diff;
 mod exit;
+mod explain;
 mod load;
 mod man;
 mod map;
@@ -56,8 +58,10 @@ enum Command {
     Check(check::Args),
     Smoke(smoke::Args),
     Symbols(symbols::Args),
+    Deps(Box<deps::Args>),
     Bindings(Box<bindings::Args>),
     Coverage(coverage::Args),
+    Explain(Box<explain::Args>),
     Codes(codes::Args),
     Bundle(bundle::Args),
     #[command(hide = true)]
@@ -81,6 +85,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(args) => check::run(&args, output),
         Command::Smoke(args) => smoke::run(&args, output),
         Command::Symbols(args) => symbols::run(&args, output),
+        Command::Deps(args) => deps::run(&args, output),
+        Command::Explain(args) => explain::run(&args, output),
         Command::Bindings(args) => bindings::run(&args, output),
         Command::Coverage(args) => coverage::run(&args, output),
         Command::Codes(args) => codes::run(&args, output),

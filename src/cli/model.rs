@@ -1,12 +1,14 @@
 //! The flags that say which process is modelled: shared by `deps`, `bindings` and `explain`.
 
+pub mod document;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::Unusable;
 use crate::loader::{
-    Environment, Index, Loaded, Module, Objects, Process, Reason, Refusal, Tree, Unmodelled, Where, locate,
+    Environment, Index, Loaded, Module, Objects, Process, Reason, Refusal, Seen, Tree, Unmodelled, Where, locate,
 };
 
 /// What the process is started with.
@@ -100,13 +102,16 @@ impl<'o, 'f> Modelled<'o, 'f> {
         Ok(Modelled { process, refused })
     }
 
-    /// Whether the program starts, its modules open, and every strong reference is bound.
-    pub fn holds(&self) -> bool {
-        let process = &self.process;
-        process.missing().is_empty()
+    /// Whether the program starts with all that was asked for: nothing is missing, no version, and no module refused.
+    pub fn starts(&self) -> bool {
+        self.process.missing().is_empty()
             && self.refused.is_empty()
-            && !process.version_errors().iter().any(|error| error.flaw.is_fatal())
-            && !process.bindings().iter().any(|binding| process.is_unresolved(binding))
+            && !self.process.version_errors().iter().any(|error| error.flaw.is_fatal())
+    }
+
+    /// Whether besides every strong reference is bound.
+    pub fn holds(&self) -> bool {
+        self.starts() && !self.process.bindings().iter().any(|binding| self.process.is_unresolved(binding))
     }
 }
 
@@ -139,6 +144,22 @@ pub fn found(loaded: &Loaded<'_>) -> &'static str {
         (_, Some(Where::Runpath(_))) => "runpath",
         (_, Some(Where::Cache)) => "cache",
         (_, Some(Where::System)) => "default",
+    }
+}
+
+/// The object whose RPATH or RUNPATH led to a file.
+pub fn found_by(loaded: &Loaded<'_>, all: &[Loaded<'_>]) -> Option<String> {
+    let (Some(Where::Rpath(owner)) | Some(Where::Runpath(owner))) = loaded.by else { return None };
+    all.get(owner).map(|owner| shown(&owner.path))
+}
+
+/// Which part of the process sees an object, in the words of the contract.
+pub fn scope(seen: Seen) -> &'static str {
+    match seen {
+        Seen::Global => "global",
+        Seen::Local => "local",
+        Seen::Nobody => "none",
+        Seen::Refused => "refused",
     }
 }
 

@@ -54,10 +54,34 @@ pub struct Loaded<'f> {
     pub(super) loader: Option<Index>,
     pub(super) rpath: Vec<PathBuf>,
     pub(super) runpath: Option<Vec<PathBuf>>,
-    /// The objects that it needs; once it has been the root of a closure, that closure in initialisation order.
-    pub(super) needs: Option<Vec<Index>>,
+    /// What it needs, in the order of its dynamic section.
+    pub dependencies: Vec<Dependency>,
+    /// Once it has been the root of a closure: that closure in the order of initialisation.
+    pub(super) order: Option<Vec<Index>>,
     /// It came with a module that dlopen refuses.
     pub(super) refused: bool,
+}
+
+/// One entry of an object's `DT_NEEDED`, `DT_FILTER` or `DT_AUXILIARY`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// The name, its tokens replaced.
+    pub name: Vec<u8>,
+    /// Which of the three.
+    pub kind: DependencyKind,
+    /// The object that it led to; `None` where it is missing.
+    pub object: Option<Index>,
+}
+
+/// How an object needs another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DependencyKind {
+    /// `DT_NEEDED`: it comes behind.
+    Needed,
+    /// `DT_FILTER`: it answers before the object that names it.
+    Filter,
+    /// `DT_AUXILIARY`: the same, where it is there.
+    Auxiliary,
 }
 
 /// A name for which no object was found.
@@ -137,7 +161,8 @@ impl<'o, 'f> Closure<'o, 'f> {
             loader,
             rpath,
             runpath,
-            needs: None,
+            dependencies: Vec::new(),
+            order: None,
             refused: false,
         });
         index
@@ -229,7 +254,7 @@ impl<'o, 'f> Closure<'o, 'f> {
         let mut at = 0;
         while at < list.len() {
             list[at].done = true;
-            self.add_dependencies(root, at, &mut list, &mut listed);
+            self.add_dependencies(at, &mut list, &mut listed);
             while list.get(at).is_some_and(|entry| entry.done) {
                 at += 1;
             }
@@ -238,25 +263,21 @@ impl<'o, 'f> Closure<'o, 'f> {
     }
 
     /// Adds what the object at a place of the list needs: at its end, and what filters the object, before it.
-    fn add_dependencies(&mut self, root: Index, at: usize, list: &mut Vec<Entry>, listed: &mut HashSet<Index>) {
+    fn add_dependencies(&mut self, at: usize, list: &mut Vec<Entry>, listed: &mut HashSet<Index>) {
         let (index, mut here) = (list[at].index, at);
+        let known = !self.loaded[index].dependencies.is_empty();
         let object = Arc::clone(&self.loaded[index].object);
-        let mut needs = Vec::new();
         for &(tag, value) in object.image().dynamic().entries() {
-            if !matches!(tag, DT_NEEDED | DT_AUXILIARY | DT_FILTER) {
-                continue;
-            }
+            let Some(kind) = DependencyKind::of(tag) else { continue };
             let name = object.image().strings().name(usize::try_from(value).unwrap_or(usize::MAX));
-            let reported = self.missing.len();
-            let Some(needed) = self.need(name, index) else {
-                if tag == DT_AUXILIARY {
-                    self.missing.truncate(reported);
-                }
-                continue;
-            };
+            let dependency = self.need(name, kind, index);
+            let needed = dependency.object;
+            if !known {
+                self.loaded[index].dependencies.push(dependency);
+            }
+            let Some(needed) = needed else { continue };
             let is_new = listed.insert(needed);
-            needs.push(needed);
-            if tag == DT_NEEDED {
+            if kind == DependencyKind::Needed {
                 if is_new {
                     list.push(Entry { index: needed, done: false });
                 }
@@ -271,13 +292,10 @@ impl<'o, 'f> Closure<'o, 'f> {
             list.insert(here, Entry { index: needed, done: false });
             here += 1;
         }
-        if index != root && self.loaded[index].needs.is_none() {
-            self.loaded[index].needs = Some(needs);
-        }
     }
 
-    /// Loads a dependency, its name's tokens replaced.
-    fn need(&mut self, name: &[u8], by: Index) -> Option<Index> {
+    /// Loads a dependency, its name's tokens replaced. An auxiliary one may be missing.
+    fn need(&mut self, name: &[u8], kind: DependencyKind, by: Index) -> Dependency {
         let expanded = if name.contains(&b'$') {
             let folder = self.loaded[by].path.parent().map(absolute);
             self.search.tokens(folder.as_deref()).expand(name)
@@ -285,7 +303,23 @@ impl<'o, 'f> Closure<'o, 'f> {
             None
         };
         let name = expanded.as_deref().map_or(name, OsStr::as_bytes);
-        self.map(name, by, Reason::NeededBy(by))
+        let missing = self.missing.len();
+        let object = self.map(name, by, Reason::NeededBy(by));
+        if kind == DependencyKind::Auxiliary {
+            self.missing.truncate(missing);
+        }
+        Dependency { name: name.to_owned(), kind, object }
+    }
+}
+
+impl DependencyKind {
+    fn of(tag: u64) -> Option<DependencyKind> {
+        match tag {
+            DT_NEEDED => Some(DependencyKind::Needed),
+            DT_FILTER => Some(DependencyKind::Filter),
+            DT_AUXILIARY => Some(DependencyKind::Auxiliary),
+            _ => None,
+        }
     }
 }
 

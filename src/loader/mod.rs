@@ -18,7 +18,9 @@
 
 mod cache;
 mod closure;
+mod dlsym;
 mod dst;
+mod explain;
 mod glibc;
 mod hwcaps;
 mod lookup;
@@ -35,7 +37,9 @@ mod tree;
 mod versions;
 
 pub use cache::Cache;
-pub use closure::{Index, Loaded, Missing, Reason};
+pub use closure::{Dependency, DependencyKind, Index, Loaded, Missing, Reason};
+pub use dlsym::Handle;
+pub use explain::{Asked, Dlsym, Hint, Instead, NotAsked, Unreached, Walk};
 pub use glibc::Glibc;
 pub use hwcaps::Hwcaps;
 pub use lookup::{Answer, Match, Query, Verdict, ask};

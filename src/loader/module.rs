@@ -34,6 +34,18 @@ pub enum Refusal {
     Undefined,
 }
 
+impl Refusal {
+    /// It as one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Refusal::Missing => "missing",
+            Refusal::NoOpen => "no-open",
+            Refusal::Version => "version",
+            Refusal::Undefined => "undefined",
+        }
+    }
+}
+
 impl Process<'_, '_> {
     /// Opens a module as the program would. A refused one stays in the model to be looked at, but nothing finds it.
     ///
@@ -70,15 +82,15 @@ impl Process<'_, '_> {
             self.version_errors.extend(flaws);
             return Err(Refusal::Version);
         }
-        let order = order::initialisation(&list, &self.closure.loaded);
-        let tree = self.scopes.add_list(list);
+        let order = order::initialisation(root, &list, &self.closure.loaded);
+        let tree = self.scopes.add_root(root, list);
         self.scopes.add_objects(&self.closure.loaded, new, tree, module.deepbind);
         self.relocate(&order);
         if self.bindings()[bindings..].iter().any(|binding| self.is_unresolved(binding)) {
             return Err(Refusal::Undefined);
         }
         if root >= first {
-            self.closure.loaded[root].needs = Some(order);
+            self.closure.loaded[root].order = Some(order);
         }
         if module.global {
             self.scopes.make_global(tree);

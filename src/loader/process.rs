@@ -10,7 +10,7 @@ use super::relocate::{Binding, Relocator, Uniques};
 use super::scope::{List, Scopes, Seen};
 use super::search::{NotFound, Platform, Search};
 use super::versions::{self, VersionError};
-use super::{Glibc, Hwcaps, Object, Objects, Refused, Tree, order, secure};
+use super::{FileId, Glibc, Hwcaps, Object, Objects, Refused, Tree, order, secure};
 use crate::elf::Kind;
 
 /// What of the environment ld.so looks at.
@@ -32,9 +32,12 @@ pub struct Process<'o, 'f> {
     pub(super) version_errors: Vec<VersionError>,
     uniques: Uniques,
     bindings: Vec<Binding>,
-    relocated: Vec<bool>,
+    /// The scope that each object was relocated in: later modules may change it, but not what was bound.
+    relocated_in: Vec<Option<Arc<[Index]>>>,
     secure: bool,
     interpreter: Option<PathBuf>,
+    /// The loader's file.
+    loader: Option<FileId>,
 }
 
 /// Why a target cannot be modelled.
@@ -106,9 +109,10 @@ impl<'o, 'f> Process<'o, 'f> {
             version_errors: Vec::new(),
             uniques: Uniques::new(),
             bindings: Vec::new(),
-            relocated: Vec::new(),
+            relocated_in: Vec::new(),
             secure: secure::is_secure(&program, &objects.tree().on_host(target)),
             interpreter,
+            loader: loader.as_ref().map(|(object, _)| object.id()),
         };
         process.closure.secure = process.secure;
         if let Some(list) = environment.library_path.as_deref().filter(|_| !process.secure) {
@@ -121,7 +125,7 @@ impl<'o, 'f> Process<'o, 'f> {
             let preloads = process.preload(environment);
             process.link(&preloads);
         } else {
-            process.scopes.add_program(vec![0]);
+            process.scopes.add_root(0, vec![0]);
             process.scopes.add_objects(&process.closure.loaded, 0..1, List::GLOBAL, false);
         }
         Ok(process)
@@ -166,32 +170,36 @@ impl<'o, 'f> Process<'o, 'f> {
         let list = self.closure.search_list(0, preloads);
         let all = 0..self.closure.loaded.len();
         self.version_errors = all.clone().flat_map(|index| versions::check(&self.closure, index)).collect();
-        let order = order::initialisation(&list, &self.closure.loaded);
-        let root = self.scopes.add_program(list);
+        let order = order::initialisation(0, &list, &self.closure.loaded);
+        let root = self.scopes.add_root(0, list);
         self.scopes.add_objects(&self.closure.loaded, all, root, false);
         self.relocate(&order);
-        self.closure.loaded[0].needs = Some(order);
+        self.closure.loaded[0].order = Some(order);
     }
 
-    /// Relocates objects that are not yet, dependencies first. The loader has relocated itself.
+    /// Relocates objects that are not yet, dependencies first. The loader has relocated itself: what it binds is its own
+    /// affair, also in a second copy of it that a module brings in.
     pub(super) fn relocate(&mut self, order: &[Index]) {
-        self.relocated.resize(self.closure.loaded.len(), false);
-        let mut scope = (Vec::new(), Vec::new());
+        self.relocated_in.resize(self.closure.loaded.len(), None);
+        let mut last: Option<(&[List], Arc<[Index]>)> = None;
         for &index in order.iter().rev() {
-            let is_loader = self.closure.loaded[index].reason == Reason::Interpreter;
-            if is_loader || std::mem::replace(&mut self.relocated[index], true) {
+            if Some(self.closure.loaded[index].object.id()) == self.loader || self.relocated_in[index].is_some() {
                 continue;
             }
-            if scope.0 != self.scopes.lists_of(index) {
-                scope = (self.scopes.lists_of(index).to_vec(), self.scopes.of(index));
-            }
+            let lists = self.scopes.lists_of(index);
+            let scope = match last.take() {
+                Some((known, scope)) if known == lists => scope,
+                _ => self.scopes.of(index).into(),
+            };
             let mut relocator = Relocator {
                 loaded: &self.closure.loaded,
                 glibc: self.closure.search.glibc(),
                 uniques: &mut self.uniques,
                 bindings: &mut self.bindings,
             };
-            relocator.relocate(index, &scope.1);
+            relocator.relocate(index, &scope);
+            self.relocated_in[index] = Some(Arc::clone(&scope));
+            last = Some((lists, scope));
         }
     }
 
@@ -200,9 +208,9 @@ impl<'o, 'f> Process<'o, 'f> {
         self.uniques.retain(|_, (provider, _)| *provider < index);
     }
 
-    /// The objects that an object's references are looked up in, in order, each once.
-    pub fn scope(&self, index: Index) -> Vec<Index> {
-        self.scopes.of(index)
+    /// The objects that an object's references were looked up in, in order, each once; empty where it was not relocated.
+    pub fn scope(&self, index: Index) -> &[Index] {
+        self.relocated_in.get(index).and_then(Option::as_deref).unwrap_or_default()
     }
 
     /// Which part of the process sees an object.

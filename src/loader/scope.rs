@@ -36,20 +36,18 @@ pub enum Seen {
 /// The scopes of all objects of a process.
 #[derive(Debug, Default)]
 pub(super) struct Scopes {
-    /// The search list of each root, the program's first.
+    /// The roots, the program first.
+    roots: Vec<Index>,
+    /// The search list of each root.
     lists: Vec<Vec<Index>>,
     /// For each object, the lists that are looked through one after the other.
     scopes: Vec<Vec<List>>,
 }
 
 impl Scopes {
-    /// Sets the search list of the program.
-    pub fn add_program(&mut self, list: Vec<Index>) -> List {
-        self.add_list(list)
-    }
-
-    /// Adds the search list of a root.
-    pub fn add_list(&mut self, list: Vec<Index>) -> List {
+    /// Adds the search list of a root; the program's comes first, and is the global scope.
+    pub fn add_root(&mut self, root: Index, list: Vec<Index>) -> List {
+        self.roots.push(root);
         self.lists.push(list);
         List::Of(self.lists.len() - 1)
     }
@@ -77,6 +75,12 @@ impl Scopes {
         if let Some(global) = self.lists.first_mut() {
             global.extend(new);
         }
+    }
+
+    /// The search list of a root; nothing for an object that was none.
+    pub fn list_of(&self, root: Index) -> &[Index] {
+        let place = self.roots.iter().position(|known| *known == root);
+        place.map(|place| self.lists[place].as_slice()).unwrap_or_default()
     }
 
     /// How many objects have a scope.

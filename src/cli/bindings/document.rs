@@ -5,11 +5,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::super::model::{Modelled, found, requester, shown};
+use super::super::model::{Modelled, document as model, shown};
 use super::Args;
 use super::rows::{Row, Rows};
-use crate::elf::{Escaped, escape, is_plain};
-use crate::loader::{Refusal, Seen};
+use crate::elf::{escape, is_plain};
 
 #[derive(Serialize)]
 struct Head<'d> {
@@ -21,10 +20,10 @@ struct Head<'d> {
     secure: bool,
     summary: Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
-    libraries: Option<Vec<Library<'d>>>,
-    missing: Vec<Missing<'d>>,
-    version_errors: Vec<VersionError<'d>>,
-    refused: Vec<Refused>,
+    libraries: Option<Vec<model::Library<'d>>>,
+    missing: Vec<model::Missing<'d>>,
+    version_errors: Vec<model::VersionError<'d>>,
+    refused: Vec<model::Refused>,
 }
 
 #[derive(Serialize)]
@@ -37,39 +36,9 @@ struct Summary {
     version_errors: usize,
 }
 
-#[derive(Serialize)]
-struct Library<'d> {
-    path: &'d str,
-    name: Option<Escaped<'d>>,
-    soname: Option<Escaped<'d>>,
-    found: &'static str,
-    requested_by: Option<String>,
-    scope: &'static str,
-}
-
-#[derive(Serialize)]
-struct Missing<'d> {
-    name: Escaped<'d>,
-    requested_by: Option<String>,
-}
-
-#[derive(Serialize)]
-struct VersionError<'d> {
-    library: Option<&'d str>,
-    needed_by: &'d str,
-    node: Escaped<'d>,
-    fatal: bool,
-}
-
-#[derive(Serialize)]
-struct Refused {
-    module: String,
-    reason: &'static str,
-}
-
 /// Writes the document of one target, on one line.
 pub fn write(out: &mut Vec<u8>, args: &Args, modelled: &Modelled<'_, '_>, rows: &Rows<'_, '_, '_>) -> io::Result<()> {
-    let paths: Vec<String> = modelled.process.loaded().iter().map(|loaded| shown(&loaded.path)).collect();
+    let paths = model::paths(modelled);
     serde_json::to_writer(&mut *out, &head(args, modelled, rows, &paths))?;
     if args.summary {
         return out.write_all(b"\n");
@@ -90,20 +59,6 @@ pub fn write(out: &mut Vec<u8>, args: &Args, modelled: &Modelled<'_, '_>, rows: 
 fn head<'d>(args: &Args, modelled: &'d Modelled<'_, '_>, rows: &Rows<'_, '_, '_>, paths: &'d [String]) -> Head<'d> {
     let process = &modelled.process;
     let counts = rows.counts();
-    let missing = process.missing().iter().map(|missing| Missing {
-        name: escape(&missing.name),
-        requested_by: requester(missing.reason, process.loaded()),
-    });
-    let version_errors = process.version_errors().iter().map(|error| VersionError {
-        library: error.library.map(|index| paths[index].as_str()),
-        needed_by: &paths[error.needed_by],
-        node: escape(&error.node),
-        fatal: error.flaw.is_fatal(),
-    });
-    let refused = modelled
-        .refused
-        .iter()
-        .map(|(module, refusal)| Refused { module: module.name.display().to_string(), reason: reason(*refusal) });
     let (release, minor) = process.glibc().release;
     Head {
         schema: "xdoctor/bindings/1",
@@ -120,41 +75,10 @@ fn head<'d>(args: &Args, modelled: &'d Modelled<'_, '_>, rows: &Rows<'_, '_, '_>
             missing: process.missing().len(),
             version_errors: process.version_errors().len(),
         },
-        libraries: (!args.summary).then(|| libraries(modelled, paths)),
-        missing: missing.collect(),
-        version_errors: version_errors.collect(),
-        refused: refused.collect(),
-    }
-}
-
-fn libraries<'d>(modelled: &'d Modelled<'_, '_>, paths: &'d [String]) -> Vec<Library<'d>> {
-    let process = &modelled.process;
-    let library = |(index, path): (usize, &'d String)| {
-        let loaded = &process.loaded()[index];
-        Library {
-            path,
-            name: loaded.names.first().map(|name| escape(name)),
-            soname: loaded.object.image().soname().map(escape),
-            found: found(loaded),
-            requested_by: requester(loaded.reason, process.loaded()),
-            scope: match process.seen(index) {
-                Seen::Global => "global",
-                Seen::Local => "local",
-                Seen::Nobody => "none",
-                Seen::Refused => "refused",
-            },
-        }
-    };
-    paths.iter().enumerate().map(library).collect()
-}
-
-/// Why dlopen refuses a module, as a word.
-fn reason(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::Missing => "missing",
-        Refusal::NoOpen => "no-open",
-        Refusal::Version => "version",
-        Refusal::Undefined => "undefined",
+        libraries: (!args.summary).then(|| model::libraries(modelled, paths)),
+        missing: model::missing(modelled),
+        version_errors: model::version_errors(modelled, paths),
+        refused: model::refused(modelled),
     }
 }
 
