@@ -1,6 +1,8 @@
 //! `xdoctor coverage`: right in both directions. What it says from the files alone is compared with what really happens
 //! when the client runs under the shim.
 
+#[path = "support/schema.rs"]
+mod schema;
 #[path = "support/shims.rs"]
 mod shims;
 mod support;
@@ -47,7 +49,7 @@ impl Place {
         args.extend(["--client", text(client)]);
         args.extend(more);
         let document = xdoctor(args).exits(status).json();
-        assert_eq!(document["schema"], "xdoctor/coverage/1");
+        schema::assert_valid("coverage", &document);
         document
     }
 
@@ -252,6 +254,52 @@ mod broken_shims {
         bytes[18] = 183; // e_machine: EM_AARCH64
         fs::write(&shim, bytes).expect("written");
         fails_as_in_reality(&place, &shim, "preload-ignored");
+    }
+}
+
+mod the_version_script {
+    use super::*;
+
+    /// The line that the script's text has this on.
+    fn line_of(script: &str, text: &str) -> usize {
+        script.lines().position(|line| line.contains(text)).expect("it is there") + 1
+    }
+
+    #[track_caller]
+    fn blamed(map: &str, code: &str) -> (Value, usize) {
+        let place = Place::new();
+        let shim = place.shim().with_map(map).link();
+        let script = place.path("shim/test.map");
+        let document = place.coverage(&shim, &place.client(), &["--script", text(&script)], 1);
+        let location = diagnosis(&document, code)["location"].clone();
+        assert_eq!(location["file"], text(&script));
+        let line = location["line"].as_u64().expect("a line");
+        (document, usize::try_from(line).expect("small"))
+    }
+
+    #[test]
+    fn is_named_with_the_line_that_hides_the_api() {
+        let map = "X {\n  global:\n    X*;\n  local:\n    *;\n};\n";
+        assert_eq!(blamed(map, "exports-nothing").1, line_of(map, " *;"));
+    }
+
+    #[test]
+    fn is_named_with_the_line_that_puts_a_function_into_another_node() {
+        let moved = "hip_6.0 {\n  global:\n    hipMalloc;";
+        let map = version_script().replace("    hipMalloc;\n", "").replace("hip_6.0 {\n  global:", moved);
+        assert_eq!(blamed(&map, "version-partial").1, line_of(&map, " hipMalloc;"));
+    }
+
+    #[test]
+    fn that_cannot_be_read_is_refused_with_line_and_column() {
+        let place = Place::new();
+        let (shim, runtime, client) = (place.shim().link(), place.runtime(), place.client());
+        let script = place.path("bad.map");
+        fs::write(&script, "hip_4.2 {\n  global hipMalloc;\n};\n").expect("written");
+        let args = ["coverage", "--format", "json", "--shim", text(&shim), "--runtime", text(&runtime)];
+        let more = ["--client", text(&client), "--script", text(&script)];
+        let document = xdoctor(args.into_iter().chain(more)).exits(2).json();
+        assert_eq!((&document["file"], &document["line"]), (&text(&script).into(), &2.into()));
     }
 }
 

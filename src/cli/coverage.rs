@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use colored::Colorize;
 use serde::Serialize;
 
 use crate::code::{Code, Severity};
+use crate::interpose::version_script::{ScriptError, VersionScript};
 use crate::interpose::{
-    Api, ClientCoverage, Coverage, Deploy, Library, Question, Role, Subject, SymbolCoverage, coverage, derive,
-    is_critical,
+    Api, Blame, ClientCoverage, Coverage, Deploy, Library, Question, Role, Subject, SymbolCoverage, blames, coverage,
+    derive, is_critical,
 };
 use crate::loader::Module;
 
@@ -47,6 +48,9 @@ pub struct Args {
     /// The API: hip, a table of your own, or `auto` for what the runtime exports [default: hip for a HIP runtime, else auto]
     #[arg(long, value_name = "NAME|FILE|auto")]
     api: Option<String>,
+    /// The shim's version script, so that the line to blame can be named
+    #[arg(long, value_name = "MAP")]
+    script: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -66,11 +70,24 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         modules: &modules,
     };
     let answer = coverage(&question)?;
+    let script = args.script.as_deref().map(read_script).transpose()?;
+    let blamed = script.map(|script| blames(&script, &answer.clients)).unwrap_or_default();
     match output.format {
-        Format::Json => output.json(&document(args, &answer))?,
-        Format::Text => print(&answer, &api, output)?,
+        Format::Json => output.json(&document(args, &answer, &blamed))?,
+        Format::Text => print(&answer, &api, args, &blamed, output)?,
     }
     Ok(exit(&answer))
+}
+
+fn read_script(path: &Path) -> anyhow::Result<VersionScript> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let unusable = |error: ScriptError| Unusable {
+        message: format!("{}: {error}", path.display()),
+        file: Some(path.to_owned()),
+        line: Some(error.line),
+        column: Some(error.column),
+    };
+    Ok(VersionScript::parse(&text).map_err(unusable)?)
 }
 
 fn exit(answer: &Coverage) -> Exit {
@@ -148,22 +165,35 @@ struct DiagnosisRow {
     others: usize,
     message: String,
     fix: Option<String>,
+    location: Option<Location>,
 }
 
-fn document(args: &Args, answer: &Coverage) -> Document {
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+/// The line of the version script that is to blame.
+#[derive(Clone, Serialize)]
+struct Location {
+    file: PathBuf,
+    line: usize,
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn document(args: &Args, answer: &Coverage, blamed: &[Blame]) -> Document {
+    let location = args.script.as_deref().zip(blamed.first());
+    let location = location.map(|(file, blame)| Location { file: absolute(file), line: blame.line });
     Document {
         schema: "xdoctor/coverage/1",
         shim: absolute(&args.shim),
         runtime: absolute(&args.runtime),
         deploy: args.deploy,
         verdict: answer.sentence(),
-        clients: answer.clients.iter().map(|client| client_row(client, absolute(&client.client))).collect(),
-        diagnoses: answer.diagnoses.iter().map(|subject| diagnosis_row(subject, absolute(&subject.subject))).collect(),
+        clients: answer.clients.iter().map(client_row).collect(),
+        diagnoses: answer.diagnoses.iter().map(|subject| diagnosis_row(subject, location.clone())).collect(),
     }
 }
 
-fn client_row(client: &ClientCoverage, path: PathBuf) -> ClientRow {
+fn client_row(client: &ClientCoverage) -> ClientRow {
     let roles = client.roles().into_iter().map(|(role, (needed, covered))| RoleRow { role, needed, covered }).collect();
     let symbol = |symbol: &SymbolCoverage| SymbolRow {
         symbol: symbol.reference.symbol.clone(),
@@ -172,19 +202,25 @@ fn client_row(client: &ClientCoverage, path: PathBuf) -> ClientRow {
         covered: symbol.covered,
         code: symbol.code,
     };
-    ClientRow { client: path, roles, symbols: client.symbols.iter().map(symbol).collect() }
+    ClientRow { client: absolute(&client.client), roles, symbols: client.symbols.iter().map(symbol).collect() }
 }
 
-fn diagnosis_row(subject: &Subject, path: PathBuf) -> DiagnosisRow {
+fn diagnosis_row(subject: &Subject, script: Option<Location>) -> DiagnosisRow {
     let diagnosis = &subject.diagnosis;
     DiagnosisRow {
         code: diagnosis.code,
         severity: diagnosis.severity(),
-        subject: path,
+        subject: absolute(&subject.subject),
         others: subject.others,
         message: format!("expected {}; found {}", diagnosis.expected, diagnosis.actual),
         fix: fix(subject),
+        location: script.filter(|_| is_of_exports(diagnosis.code)),
     }
+}
+
+/// Whether a version script can be what a diagnosis comes from.
+fn is_of_exports(code: Code) -> bool {
+    matches!(code, Code::ExportsNothing | Code::VersionMismatch | Code::VersionPartial | Code::NotCovered)
 }
 
 fn fix(subject: &Subject) -> Option<String> {
@@ -193,7 +229,7 @@ fn fix(subject: &Subject) -> Option<String> {
 }
 
 /// Clients down, roles across; what is wrong below, worst first; one sentence at the end.
-fn print(answer: &Coverage, api: &Api, output: Output) -> io::Result<()> {
+fn print(answer: &Coverage, api: &Api, args: &Args, blamed: &[Blame], output: Output) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| needs(answer, *role)).collect();
     if !answer.clients.is_empty() {
@@ -208,6 +244,9 @@ fn print(answer: &Coverage, api: &Api, output: Output) -> io::Result<()> {
     }
     for subject in &answer.diagnoses {
         print_diagnosis(&mut out, subject)?;
+    }
+    for (script, blame) in args.script.iter().flat_map(|script| blamed.iter().map(move |blame| (script, blame))) {
+        writeln!(out, "\n{}:{}: {}", script.display(), blame.line, blame.what)?;
     }
     let needed: usize = answer.clients.iter().map(|client| client.symbols.len()).sum();
     let bypassing: usize = answer.clients.iter().map(|client| client.bypassing().count()).sum();

@@ -13,6 +13,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("bundle", include_str!("../../checks/schema/bundle.json")),
     ("check", include_str!("../../checks/schema/check.json")),
     ("codes", include_str!("../../checks/schema/codes.json")),
+    ("coverage", include_str!("../../checks/schema/coverage.json")),
     ("diff", include_str!("../../checks/schema/diff.json")),
     ("error", include_str!("../../checks/schema/error.json")),
     ("map", include_str!("../../checks/schema/map.json")),

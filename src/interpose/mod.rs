@@ -2,6 +2,7 @@
 
 pub mod api;
 mod behind;
+mod blame;
 mod client;
 mod coverage;
 mod deploy;
@@ -18,6 +19,7 @@ mod standing;
 pub mod version_script;
 
 pub use api::{Api, ApiError, Function, Role, UnknownRole};
+pub use blame::{Blame, blame, blames};
 pub use client::ClientError;
 pub use coverage::{ClientCoverage, Coverage, CoverageError, Question, Subject, SymbolCoverage, coverage, is_critical};
 pub use deploy::Deploy;
