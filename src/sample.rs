@@ -48,11 +48,16 @@ impl Sample {
     /// # Errors
     /// Where a file cannot be written.
     pub fn unpack(root: &Path) -> Result<Sample, SampleError> {
-        let sample = Sample { root: root.to_owned() };
+        let sample = Sample::at(root);
         sample.write_source()?;
         sample.write_install()?;
         sample.write_build()?;
         Ok(sample)
+    }
+
+    /// The sample that would be written there.
+    pub fn at(root: &Path) -> Sample {
+        Sample { root: root.to_owned() }
     }
 
     /// What the bundled self-check's variables stand for.

@@ -13,7 +13,7 @@ pub struct NoScratch {
     tried: Vec<String>,
 }
 
-/// Makes a scratch folder in the first of TMPDIR (or /tmp), XDG_RUNTIME_DIR, XDG_CACHE_HOME and the working folder that
+/// Makes a scratch folder in the first of TMPDIR, /tmp, XDG_RUNTIME_DIR, XDG_CACHE_HOME and the working folder that
 /// can be written and is not mounted noexec.
 ///
 /// # Errors
@@ -31,13 +31,17 @@ pub fn scratch() -> Result<TempDir, NoScratch> {
 
 fn candidates() -> Vec<PathBuf> {
     let named = ["XDG_RUNTIME_DIR", "XDG_CACHE_HOME"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
-    let mut folders = vec![std::env::temp_dir()];
+    let mut folders = vec![std::env::temp_dir(), PathBuf::from("/tmp")];
     folders.extend(named.filter(|folder| folder.is_absolute()));
     folders.extend(std::env::current_dir());
     folders
 }
 
 fn make_in(folder: &Path) -> io::Result<TempDir> {
+    let splits = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b':' | b';') || *byte >= 0x80;
+    if folder.as_os_str().as_encoded_bytes().iter().any(splits) {
+        return Err(io::Error::other("its name holds a character at which LD_PRELOAD or LD_LIBRARY_PATH is split"));
+    }
     if statvfs(folder)?.f_flag.contains(StatVfsMountFlags::NOEXEC) {
         return Err(io::Error::other("mounted noexec"));
     }

@@ -118,7 +118,7 @@ mod a_bad_checklist {
             ":8:9: unknown field `comit` in a check of kind `git`; did you mean `commit`?",
             ":9:16: expected true or false for `clean`, found `maybe`",
             ":10:9: duplicate id `a`: the check on line 5 has it already",
-            ":11:15: expected one of build, command, git, library, loads, path, smoke, symbols for `kind`, found `pat`",
+            ":11:15: expected one of bindings, build, command, coverage, deps, git, library, loads, path, smoke, symbols for `kind`, found `pat`",
             "   8 |         comit: abcd",
         ];
         for wanted in wanted {
@@ -569,5 +569,62 @@ mod kind_smoke {
         let run =
             Run::of(command(["check", "--only", "matmul.binds"]).current_dir(folder.path()).output().expect("runs"));
         assert!(run.exits(0).stdout.contains("matmul.binds"));
+    }
+}
+
+mod kind_coverage_bindings_and_deps {
+    use super::*;
+    use shims::Shim;
+
+    /// The outcome of a check in a folder that has the bundle, and a shim without any of the API in `bad/`.
+    fn in_bundle(check_text: &str, status: i32) -> serde_json::Value {
+        let folder = scratch();
+        xdoctor(["bundle", folder.path().to_str().expect("text")]).exits(0);
+        Shim::in_folder(&folder.path().join("bad")).with_map("X { global: X*; local: *; };").link();
+        let document = check(folder.path(), &checklist(check_text), &["--format", "json"]).exits(status).json();
+        document["steps"][0]["checks"][0].clone()
+    }
+
+    const COVERAGE: &str = "kind: coverage, runtime: lib/libamdhip64.so.7, clients: bin/hip-matmul";
+
+    #[test]
+    fn coverage_holds_for_a_sound_shim_and_names_what_a_broken_one_misses() {
+        let sound = in_bundle(&format!("- {{id: x, {COVERAGE}, shim: lib/libshimhip.so}}"), 0);
+        assert!(sound["evidence"][0].as_str().expect("seen").contains("references covered"), "{sound:#}");
+        let broken = in_bundle(&format!("- {{id: x, {COVERAGE}, shim: bad/libshimhip.so}}"), 1);
+        assert_eq!(broken["code"], "exports-nothing");
+        let missing = "kind: coverage, runtime: lib/libamdhip64.so.7, clients: nowhere, shim: lib/libshimhip.so";
+        assert_eq!(in_bundle(&format!("- {{id: x, {missing}, skip_if_missing: true}}"), 0)["status"], "skip");
+        assert_eq!(in_bundle(&format!("- {{id: x, {missing}}}"), 1)["code"], "library-missing");
+        let nothing = "kind: coverage, runtime: lib/libamdhip64.so.7, clients: /bin/true, shim: lib/libshimhip.so";
+        assert_eq!(in_bundle(&format!("- {{id: x, {nothing}}}"), 3)["status"], "undetermined");
+    }
+
+    #[test]
+    fn bindings_says_which_library_a_symbol_binds_to() {
+        let text = |shim: &str| {
+            format!(
+                "- {{id: x, kind: bindings, path: bin/hip-matmul, symbols: [hipFree, hipHostFree], preload: {shim}, provider: {shim}, library_path: lib}}"
+            )
+        };
+        let sound = in_bundle(&text("lib/libshimhip.so"), 0);
+        assert!(sound["evidence"][0].as_str().expect("seen").starts_with("hipFree binds to "), "{sound:#}");
+        let broken = in_bundle(&text("bad/libshimhip.so"), 1);
+        assert!(broken["actual"].as_str().expect("words").ends_with("libamdhip64.so.7"), "{broken:#}");
+        assert!(broken["fix"].as_str().expect("a mend").contains("xdoctor explain hipFree"));
+        let text = "- {id: x, kind: bindings, path: bin/hip-matmul, symbols: no_such, provider: lib/libshimhip.so}";
+        assert_eq!(in_bundle(text, 1)["code"], "symbol-missing");
+    }
+
+    #[test]
+    fn deps_names_what_is_missing() {
+        in_bundle("- {id: x, kind: deps, path: bin/hip-matmul}", 0);
+        let folder = scratch();
+        let program = folder.path().join("hip-matmul");
+        let library = scratch();
+        xdoctor(["bundle", library.path().to_str().expect("text")]).exits(0);
+        fs::copy(library.path().join("bin/hip-matmul"), &program).expect("copied");
+        let alone = only(&format!("- {{id: x, kind: deps, path: {}}}", program.display()), 1);
+        assert_eq!((&alone["code"], &alone["expected"]), (&"missing-library".into(), &"libamdhip64.so.7".into()));
     }
 }

@@ -103,7 +103,8 @@ fn a_sound_environment_passes_and_torch_is_skipped_where_python_is_missing() {
     assert_eq!(matmul["status"], "skip");
     assert!(matmul["reason"].as_str().expect("a reason").contains("/no/such/python3"), "{matmul:#}");
     let counts = ["skipped", "warned", "failed", "undetermined"].map(|name| document["summary"][name].as_u64());
-    assert_eq!(counts, [Some(1), Some(0), Some(0), Some(0)], "{document:#}");
+    assert_eq!(counts, [Some(2), Some(0), Some(0), Some(0)], "{document:#}");
+    assert!(outcome(&document, "coverage")["reason"].as_str().expect("a reason").contains("is not there"));
 }
 
 #[test]
@@ -273,6 +274,46 @@ mod symbol_versioning {
         environment.link_hal("\nint hipMalloc(void) { return 0; }\n", &[]);
         let found = environment.fails("hal-symbols", "symbol-unexpected");
         assert_eq!(found["actual"], "hipMalloc");
+    }
+}
+
+mod coverage {
+    use super::*;
+
+    /// The bundled matmul and the CPU runtime, where PyTorch's libraries and ROCm's runtime would lie.
+    fn with_framework(environment: &Environment) -> Vec<String> {
+        let bundle = environment.path("bundle");
+        xdoctor::xdoctor(["bundle".as_ref(), bundle.as_os_str()]).exits(0);
+        let var = |name: &str, path: &str| format!("{name}={}", bundle.join(path).display());
+        ["--var".into(), var("runtime", "lib/libamdhip64.so.7"), "--var".into(), var("torch", "bin")].into()
+    }
+
+    #[test]
+    fn holds_for_a_shim_that_gets_every_call_of_the_frameworks_libraries() {
+        let environment = Environment::new();
+        let vars = with_framework(&environment);
+        let document = environment.check(&vars.iter().map(String::as_str).collect::<Vec<_>>()).exits(0).json();
+        // The matmul also looks functions up by name, which no file can rule out: a warning.
+        let found = outcome(&document, "coverage");
+        assert_eq!((&found["status"], &found["code"]), (&"warn".into(), &"dlsym-bypass".into()), "{found:#}");
+        let seen = found["evidence"].as_array().expect("evidence");
+        assert!(
+            seen.iter().any(|line| line.as_str().expect("words").starts_with("every reference of every client binds"))
+        );
+    }
+
+    #[test]
+    fn names_the_launch_function_that_a_shim_has_under_its_cxx_name_only() {
+        let environment = Environment::new();
+        let mangled = "_Z21hipModuleLaunchKernelPvj";
+        let map = version_script().replace(" hipModuleLaunchKernel;", &format!(" {mangled};"));
+        let alias = format!("-Wl,--defsym={mangled}=hipModuleLaunchKernel");
+        let shim = Shim::in_folder(&environment.path("shim")).with_map(map).with_flag(alias).link();
+        fs::copy(shim, environment.path("install/lib/libshimhip.so")).expect("copied");
+        let vars = with_framework(&environment);
+        let document = environment.check(&vars.iter().map(String::as_str).collect::<Vec<_>>()).exits(1).json();
+        let found = outcome(&document, "coverage");
+        assert_eq!((&found["status"], &found["code"]), (&"fail".into(), &"mangled-name".into()), "{found:#}");
     }
 }
 

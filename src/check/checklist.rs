@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,9 @@ use super::kinds::{self, Kind};
 use super::outcome::Location;
 use super::variables::Variables;
 use super::yaml::{self, Node, Place, Problem, Value};
+
+/// A fifo must not keep the reader waiting for a writer.
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 
 /// A checklist, ready to be run.
 #[derive(Debug)]
@@ -74,10 +78,24 @@ impl Source {
     /// # Errors
     /// Where it cannot be read, or is not UTF-8.
     pub fn read(path: &Path) -> io::Result<Source> {
-        let text = String::from_utf8(fs::read(path)?).map_err(|error| {
+        let mut file = fs::File::options().read(true).custom_flags(NONBLOCK).open(path)?;
+        Source::from_file(&mut file, path)
+    }
+
+    /// Reads a file that is open already, so that what was looked at is what is read.
+    ///
+    /// # Errors
+    /// Where it is no regular file, cannot be read, or is not UTF-8.
+    pub fn from_file(file: &mut fs::File, path: &Path) -> io::Result<Source> {
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("expected a regular file"));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let text = String::from_utf8(bytes).map_err(|error| {
             io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8: {}", error.utf8_error()))
         })?;
-        let name = fs::canonicalize(path)?;
+        let name = fs::canonicalize(path).or_else(|_| std::path::absolute(path))?;
         let base = name.parent().unwrap_or(Path::new("/")).to_owned();
         Ok(Source { name, text, base })
     }
@@ -94,6 +112,9 @@ pub struct BadChecklist {
     text: String,
 }
 
+/// Characters of a line that are shown with a complaint about it.
+const LONGEST: usize = 160;
+
 impl BadChecklist {
     fn describe(&self) -> String {
         let lines: Vec<&str> = self.text.lines().collect();
@@ -101,7 +122,11 @@ impl BadChecklist {
             let Place { line, column } = problem.place;
             let head = format!("{}:{line}:{column}: {}", self.file.display(), problem.message);
             match lines.get(line.wrapping_sub(1)) {
-                Some(text) => format!("{head}\n  {line:>4} | {}", crate::elf::escape(text.as_bytes())),
+                Some(text) => {
+                    let shown: String = text.chars().take(LONGEST).collect();
+                    let more = if shown.len() < text.len() { " …" } else { "" };
+                    format!("{head}\n  {line:>4} | {}{more}", crate::elf::escape(shown.as_bytes()))
+                }
                 None => head,
             }
         };
@@ -206,6 +231,9 @@ fn step(reader: &Reader<'_>, node: &Node, file: &Path, seen: &mut Seen) -> Optio
 fn check(reader: &Reader<'_>, node: &Node, file: &Path, seen: &mut Seen) -> Option<Check> {
     let mut fields = Fields::new(reader, node, "a check")?;
     let id = fields.required("id", "a name, unique in the checklist", Fields::text);
+    if id.as_deref() == Some("") {
+        reader.complain(fields.place(), "expected a name for `id`, found an empty text");
+    }
     let title = fields.text("title");
     let tags = fields.texts("tags").unwrap_or_default();
     let severities = [("fail", Severity::Fail), ("warn", Severity::Warn), ("info", Severity::Info)];

@@ -78,8 +78,7 @@ pub fn found(start: &Path) -> Result<Located, LocateError> {
     for folder in start.ancestors() {
         let path = folder.join(FILE_NAME);
         if path.is_file() {
-            trusted(&path)?;
-            return read(&path).map(Located::File);
+            return trusted(&path).map(Located::File);
         }
         if folder.join(".git").exists() || home.as_deref() == Some(folder) {
             break;
@@ -98,15 +97,18 @@ fn read(path: &Path) -> Result<Source, LocateError> {
     Source::read(path).map_err(|source| LocateError::Unreadable { path: path.to_owned(), source })
 }
 
-fn trusted(path: &Path) -> Result<(), LocateError> {
+/// Looks at the very file that is then read: its name may mean another one by then.
+fn trusted(path: &Path) -> Result<Source, LocateError> {
+    let unreadable = |source| LocateError::Unreadable { path: path.to_owned(), source };
     let refuse = |reason: String| Err(LocateError::Untrusted { path: path.to_owned(), reason });
-    let metadata = path.metadata().map_err(|source| LocateError::Unreadable { path: path.to_owned(), source })?;
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
     let me = rustix::process::geteuid().as_raw();
     if metadata.uid() != me {
         refuse(format!("it belongs to user id {}, not to you ({me})", metadata.uid()))
     } else if metadata.mode() & 0o002 != 0 {
         refuse(format!("everybody can write it (mode {:o})", metadata.mode() & 0o7777))
     } else {
-        Ok(())
+        Source::from_file(&mut file, path).map_err(unreadable)
     }
 }

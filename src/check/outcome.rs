@@ -1,8 +1,8 @@
 //! What came of a checklist: steps, checks, and one verdict.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::code::{Code, Severity};
 
@@ -26,9 +26,15 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Location {
     /// The checklist.
+    #[serde(serialize_with = "shown")]
     pub file: PathBuf,
     /// Line in it, from 1.
     pub line: usize,
+}
+
+/// A path need not be UTF-8; JSON must.
+fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 /// What came of one check.

@@ -1,5 +1,6 @@
 //! Running a checklist: each check as soon as what it needs has passed, several at once.
 
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -83,24 +84,46 @@ impl Done {
     }
 }
 
-enum State {
-    Waiting,
-    Running,
-    Done(Done),
-}
-
-/// Which checks wait, run, or are done. `needs` only ever name checks further up, so that the first one waiting
-/// can always run once those running are done.
+/// Which checks wait, run, or are done. `needs` only ever name checks further up, so that there is always one to run
+/// until all are done.
 struct Schedule<'a> {
     checks: &'a [&'a Check],
-    states: Mutex<Vec<State>>,
+    /// For each check, the checks that it needs, as far as they are run at all: one that was not selected was left out on
+    /// purpose, and holds nothing up.
+    needs: Vec<Vec<usize>>,
+    progress: Mutex<Progress>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct Progress {
+    done: Vec<Option<Done>>,
+    /// How many of its needs are not done yet, for each check.
+    unmet: Vec<usize>,
+    /// The checks that need each check.
+    needed_by: Vec<Vec<usize>>,
+    ready: VecDeque<usize>,
+    left: usize,
 }
 
 impl<'a> Schedule<'a> {
     fn new(checks: &'a [&'a Check]) -> Schedule<'a> {
-        let states = checks.iter().map(|_| State::Waiting).collect();
-        Schedule { checks, states: Mutex::new(states), changed: Condvar::new() }
+        let places: HashMap<&str, usize> =
+            checks.iter().enumerate().map(|(at, check)| (check.id.as_str(), at)).collect();
+        let place = |need: &String| places.get(need.as_str()).copied();
+        let needs: Vec<Vec<usize>> =
+            checks.iter().map(|check| check.needs.iter().filter_map(place).collect()).collect();
+        let mut progress = Progress { left: checks.len(), ..Progress::default() };
+        progress.done.resize_with(checks.len(), || None);
+        progress.needed_by.resize_with(checks.len(), Vec::new);
+        for (index, needs) in needs.iter().enumerate() {
+            progress.unmet.push(needs.len());
+            needs.iter().for_each(|need| progress.needed_by[*need].push(index));
+            if needs.is_empty() {
+                progress.ready.push_back(index);
+            }
+        }
+        Schedule { checks, needs, progress: Mutex::new(progress), changed: Condvar::new() }
     }
 
     fn work(self, options: &Options) -> Vec<Done> {
@@ -109,80 +132,85 @@ impl<'a> Schedule<'a> {
                 scope.spawn(|| self.worker(options));
             }
         });
-        let states = self.states.into_inner().unwrap_or_else(PoisonError::into_inner);
-        states.into_iter().filter_map(|state| if let State::Done(done) = state { Some(done) } else { None }).collect()
+        let progress = self.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+        progress.done.into_iter().flatten().collect()
     }
 
     fn worker(&self, options: &Options) {
         while let Some((index, unmet)) = self.take() {
             let check = self.checks[index];
             let done = match unmet {
-                Some(reason) => conclude(check, Found::from(Finding::skipped(reason)), 0.0),
+                Some(reason) => conclude(check, Found::from(Finding::skipped(reason)), 0.0, options),
                 None => carry_out(check, options),
             };
-            self.lock()[index] = State::Done(done);
-            self.changed.notify_all();
+            self.settle(index, done);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<State>> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next check whose needs are settled, and why it cannot be asked where one of them did not pass.
     fn take(&self) -> Option<(usize, Option<String>)> {
-        let mut states = self.lock();
+        let mut progress = self.lock();
         loop {
-            if !states.iter().any(|state| matches!(state, State::Waiting)) {
+            if let Some(index) = progress.ready.pop_front() {
+                let passed = |need: &&usize| !progress.done[**need].as_ref().is_some_and(Done::passed);
+                let unmet = self.needs[index].iter().find(passed);
+                let reason = unmet.map(|need| format!("needs `{}`, which did not pass", self.checks[*need].id));
+                return Some((index, reason));
+            }
+            if progress.left == 0 {
                 return None;
             }
-            if let Some((index, unmet)) = self.ready(&states) {
-                states[index] = State::Running;
-                return Some((index, unmet));
-            }
-            states = self.changed.wait(states).unwrap_or_else(PoisonError::into_inner);
+            progress = self.changed.wait(progress).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn ready(&self, states: &[State]) -> Option<(usize, Option<String>)> {
-        let waiting = (0..states.len()).filter(|index| matches!(states[*index], State::Waiting));
-        waiting.filter_map(|index| Some((index, self.settled(states, self.checks[index])?))).next()
-    }
-
-    /// `None` while a need is open; then why the check cannot be asked, if so.
-    fn settled(&self, states: &[State], check: &Check) -> Option<Option<String>> {
-        let mut unmet = None;
-        for need in &check.needs {
-            // A need that was not selected was left out on purpose: it holds nothing up.
-            let Some(index) = self.checks.iter().position(|other| other.id == *need) else { continue };
-            match &states[index] {
-                State::Done(done) if done.passed() => {}
-                State::Done(_) => unmet = Some(format!("needs `{need}`, which did not pass")),
-                State::Waiting | State::Running => return None,
+    fn settle(&self, index: usize, done: Done) {
+        let mut progress = self.lock();
+        progress.done[index] = Some(done);
+        progress.left -= 1;
+        for next in std::mem::take(&mut progress.needed_by[index]) {
+            progress.unmet[next] -= 1;
+            if progress.unmet[next] == 0 {
+                progress.ready.push_back(next);
             }
         }
-        Some(unmet)
+        drop(progress);
+        self.changed.notify_all();
     }
 }
 
 fn carry_out(check: &Check, options: &Options) -> Done {
     if interrupted() {
-        return conclude(check, Found::from(Finding::undetermined("interrupted before it began")), 0.0);
+        return conclude(check, Found::from(Finding::undetermined("interrupted before it began")), 0.0, options);
     }
     let started = Instant::now();
     let log = options.log.as_deref().map(|folder| folder.join(file_name(&check.id)));
     let context = Context { scratch: &options.scratch, log, require_gpu: options.require_gpu };
-    let found = check.kind.run(&context);
-    conclude(check, found, started.elapsed().as_secs_f64())
+    // A check that panics is a bug, and must not leave the other workers waiting for it.
+    let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check.kind.run(&context)));
+    let found = found.unwrap_or_else(|_| Finding::undetermined("xdoctor itself failed in this check: a bug").into());
+    conclude(check, found, started.elapsed().as_secs_f64(), options)
 }
 
-/// An id as a file name: ids are free text.
+/// An id as a file name: ids are free text, and two of them must not share a file.
 fn file_name(id: &str) -> String {
-    id.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
+    let mut name = String::new();
+    for byte in id.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => name.push(char::from(byte)),
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    name
 }
 
-fn conclude(check: &Check, found: Found, seconds: f64) -> Done {
-    let outcomes = found.findings.into_iter().map(|finding| outcome(check, finding, seconds)).collect();
+fn conclude(check: &Check, found: Found, seconds: f64, options: &Options) -> Done {
+    let outcomes = found.findings.into_iter().map(|finding| outcome(check, finding, seconds));
+    let outcomes = outcomes.filter(|outcome| !options.selection.drops(&outcome.id)).collect();
     Done { outcomes, interception: found.interception }
 }
 

@@ -35,15 +35,19 @@ impl Selection {
 
     /// Whether the check is run.
     pub fn takes(&self, check: &Check) -> bool {
-        // `matmul.binds` is a finding of the check `matmul`: asking for the finding runs the check.
         let means =
-            |pattern: &GlobMatcher| {
-                pattern.is_match(&check.id)
-                    || check.tags.iter().any(|tag| pattern.is_match(tag))
-                    || pattern.glob().glob().strip_prefix(&check.id).is_some_and(|part| {
-                        part.strip_prefix('.').is_some_and(|part| check.kind.parts().contains(&part))
-                    })
-            };
-        (self.only.is_empty() || self.only.iter().any(means)) && !self.skip.iter().any(means)
+            |pattern: &GlobMatcher| pattern.is_match(&check.id) || check.tags.iter().any(|tag| pattern.is_match(tag));
+        // `matmul.binds` is a finding of the check `matmul`: asking for the finding runs the whole check.
+        let means_part = |pattern: &GlobMatcher| {
+            let part = pattern.glob().glob().strip_prefix(&check.id).and_then(|part| part.strip_prefix('.'));
+            part.is_some_and(|part| check.kind.parts().contains(&part))
+        };
+        let asked = self.only.is_empty() || self.only.iter().any(|pattern| means(pattern) || means_part(pattern));
+        asked && !self.skip.iter().any(means)
+    }
+
+    /// Whether the finding of that id is left out of the report, though its check is run for the others.
+    pub fn drops(&self, id: &str) -> bool {
+        self.skip.iter().any(|pattern| pattern.is_match(id))
     }
 }

@@ -49,7 +49,12 @@ impl Variables {
                 out.push('$');
                 rest = escaped;
             } else if let Some(inner) = after.strip_prefix('{') {
-                let Some(end) = inner.find('}') else {
+                let end = inner.find('}');
+                if end.is_some_and(|end| inner[..end].contains("${")) {
+                    let message = "`${` inside `${…}`: a default cannot hold another variable; declare it under `vars`";
+                    return Err(Undefined { offset, message: message.into() });
+                }
+                let Some(end) = end else {
                     return Err(Undefined { offset, message: "`${` is never closed; expected `}`".into() });
                 };
                 out.push_str(&self.value(&inner[..end]).map_err(|message| Undefined { offset, message })?);
@@ -118,5 +123,6 @@ mod tests {
         assert!(error.message.contains("`nope`") && error.message.contains("dir, unset"), "{}", error.message);
         assert!(variables().expand("${unset}").expect_err("no value").message.contains("--var unset=VALUE"));
         assert!(variables().expand("${dir").expect_err("not closed").message.contains("never closed"));
+        assert!(variables().expand("${a:-${b:-x}}").expect_err("nested").message.contains("another variable"));
     }
 }

@@ -27,8 +27,8 @@ pub struct Args {
 #[derive(Serialize)]
 struct Document {
     schema: &'static str,
-    folder: PathBuf,
-    files: Vec<PathBuf>,
+    folder: String,
+    files: Vec<String>,
 }
 
 /// Runs the command.
@@ -47,7 +47,8 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         files.push(path);
     }
     if output.format == Format::Json {
-        output.json(&Document { schema: "xdoctor/bundle/1", folder, files })?;
+        let files = files.iter().map(|file| file.display().to_string()).collect();
+        output.json(&Document { schema: "xdoctor/bundle/1", folder: folder.display().to_string(), files })?;
         return Ok(Exit::Holds);
     }
     let mut out = io::BufWriter::new(io::stdout().lock());

@@ -8,13 +8,13 @@ use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 
 use crate::check::{self, BadChecklist, Checklist, LocateError, Located, Options, Results, Selection};
-use crate::probe::watch_for_interrupts;
+use crate::probe::{shell_word, watch_for_interrupts};
 use crate::report::{self, Run, Style};
 use crate::sample::Sample;
 use crate::scratch::scratch;
 
 use super::exit::ExitStyle;
-use super::output::Format;
+use super::output::{Format, after_printing};
 use super::{Exit, Output, Unusable};
 
 /// Run a checklist: the one given, one bundled by name, else xdoctor.yaml here or above, else the bundled self-check
@@ -101,10 +101,9 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
             output.remark(
                 "no checklist given, and no xdoctor.yaml here or above: checking the bundled sample environment",
             );
-            if !args.list {
-                let sample = Sample::unpack(&scratch.path().join("sample"))?;
-                given.extend(sample.variables());
-            }
+            let folder = scratch.path().join("sample");
+            let sample = if args.list { Sample::at(&folder) } else { Sample::unpack(&folder)? };
+            given.extend(sample.variables());
             source
         }
     };
@@ -134,11 +133,12 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         results: &results,
         exit_status: exit.status(ExitStyle::Plain),
     };
-    print(&run, args, output)?;
+    let printed = print(&run, args, output);
     if exit == Exit::NothingSelected {
-        output.remark(format!("no check matches --only {}", args.only.join(" --only ")));
+        let none = if args.only.is_empty() { "no check is left" } else { "no check matches what --only asks for" };
+        output.remark(none);
     }
-    Ok(exit)
+    after_printing(printed, exit)
 }
 
 fn default_jobs() -> usize {
@@ -183,9 +183,11 @@ fn exit(results: &Results, args: &Args) -> Exit {
 
 /// What brings the user back to this checklist with these variables.
 fn arguments(args: &Args) -> String {
-    let checklist = args.checklist.iter().map(|path| format!(" {}", path.display()));
-    let vars = args.vars.iter().map(|(name, value)| format!(" --var {name}={value}"));
-    checklist.chain(vars).collect()
+    let checklist = args.checklist.iter().map(|path| format!(" {}", shell_word(path.as_os_str())));
+    let vars =
+        args.vars.iter().map(|(name, value)| format!(" --var {}", shell_word(format!("{name}={value}").as_ref())));
+    let require = args.require.iter().map(|Require::Gpu| " --require gpu".to_owned());
+    checklist.chain(vars).chain(require).collect()
 }
 
 fn print(run: &Run<'_>, args: &Args, output: Output) -> anyhow::Result<()> {

@@ -1,6 +1,6 @@
 //! `xdoctor load`: the child process that proves that a library loads. Hidden: `loads` checks run it.
 
-use std::io::{Write, stderr};
+use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
@@ -13,6 +13,9 @@ pub struct Args {
     /// The library
     library: PathBuf,
 }
+
+/// What is printed once dlopen has returned; `loads` checks wait for it.
+const LOADED: &str = "xdoctor: loaded";
 
 /// Runs the command.
 ///
@@ -27,6 +30,8 @@ pub fn run(args: &Args, _: Output) -> anyhow::Result<Exit> {
         Ok(library) => {
             // Its destructors are not what is asked for.
             std::mem::forget(library);
+            // A constructor may end the process with status 0: only this line says that dlopen returned.
+            let _ = writeln!(stdout(), "{LOADED}");
             Ok(Exit::Holds)
         }
         Err(error) => {

@@ -78,8 +78,10 @@ impl Output {
     /// # Errors
     /// Where stdout cannot be written.
     pub fn json(&self, document: &impl Serialize) -> io::Result<()> {
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        serde_json::to_writer_pretty(&mut out, document)?;
+        // Whole or not at all: half a document would be worse than none.
+        let text = serde_json::to_vec_pretty(document)?;
+        let mut out = io::stdout().lock();
+        out.write_all(&text)?;
         out.write_all(b"\n")?;
         out.flush()
     }
@@ -119,6 +121,17 @@ pub struct Unusable {
     pub line: Option<usize>,
     /// Column in it, in characters from 1.
     pub column: Option<usize>,
+}
+
+/// The exit status of a command whose answer is known, whether or not anybody read all that was printed.
+///
+/// # Errors
+/// What went wrong in printing, but for a reader that closed the pipe.
+pub fn after_printing(printed: anyhow::Result<()>, exit: Exit) -> anyhow::Result<Exit> {
+    match printed {
+        Err(error) if !error.chain().any(is_closed_pipe) => Err(error),
+        _ => Ok(exit),
+    }
 }
 
 /// Reports an error of exit status 2, or ends quietly where a reader closed the pipe.

@@ -17,7 +17,7 @@ use crate::probe::{Ended, Limits, watch_for_interrupts};
 use crate::report::{self, Style};
 use crate::scratch::scratch;
 
-use super::output::Format;
+use super::output::{Format, after_printing};
 use super::{Exit, Output};
 
 /// Climb the evidence ladder for a shim: present, loads, binds, called, forwards, correct, survives
@@ -63,6 +63,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected K=V")?;
+    if matches!(name, "LD_PRELOAD" | "LD_LIBRARY_PATH" | "LD_AUDIT") {
+        return Err(format!("{name} is set by the climb itself; --shim, --runtime and --deploy say how"));
+    }
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -93,11 +96,11 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         ..Setup::new(&shim, &runtime, scratch.path())
     };
     let climb = climb(&setup)?;
-    match output.format {
-        Format::Json => output.json(&document(&climb))?,
-        Format::Text => print(&climb, output)?,
-    }
-    Ok(exit(&climb))
+    let printed = match output.format {
+        Format::Json => output.json(&document(&climb)),
+        Format::Text => print(&climb, output),
+    };
+    after_printing(printed.map_err(Into::into), exit(&climb))
 }
 
 fn exit(climb: &Climb) -> Exit {

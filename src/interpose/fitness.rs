@@ -100,7 +100,7 @@ fn undefined(parts: &Parts<'_, '_>, process: &Process<'_, '_>) -> Vec<Diagnosis>
 }
 
 fn holds(parts: &Parts<'_, '_>, neighbour: &Path, names: &[String]) -> Option<(String, String)> {
-    let hidden = parts.shim.hidden_in(neighbour).ok()?;
+    let hidden = parts.shim.hidden_in(neighbour).ok()??;
     hidden.iter().find(|name| names.contains(name)).map(|name| {
         let found = format!(
             "{} holds {name} as a local symbol: a version script with `local: *` hides it",

@@ -43,7 +43,8 @@ pub fn miss(shim: &Library, reference: &Reference) -> Option<Miss> {
 
 /// Why each of `references` that the shim misses is missed; nothing where it covers them all.
 pub fn judge(shim: &Library, api: &Api, references: &[Reference]) -> Vec<Diagnosis> {
-    if !api.functions.iter().any(|function| shim.exports.contains_key(&function.symbol)) {
+    let renamed = || references.iter().any(|reference| mangled(shim, reference).is_some());
+    if !api.functions.iter().any(|function| shim.exports.contains_key(&function.symbol)) && !renamed() {
         return vec![exports_nothing(shim, api, references)];
     }
     let (mut misplaced, mut renamed, mut missing) = (Vec::new(), Vec::new(), Vec::new());

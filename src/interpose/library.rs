@@ -117,19 +117,22 @@ impl Library {
         !self.nodes.is_empty()
     }
 
-    /// The names among `wanted` that it asks for and that lie in its neighbour as local symbols only: what a version
-    /// script's `local: *` hides.
+    /// The names that it asks for and that lie in its neighbour as local symbols only: what a version script's `local: *`
+    /// hides. `None` where the neighbour is stripped, so that nobody can tell.
     ///
     /// # Errors
     /// Where the neighbour cannot be read.
-    pub fn hidden_in(&self, neighbour: &Path) -> Result<Vec<String>, LibraryError> {
+    pub fn hidden_in(&self, neighbour: &Path) -> Result<Option<Vec<String>>, LibraryError> {
         let failed = |source| LibraryError { path: neighbour.to_owned(), source };
         let exports = Library::read(neighbour)?.exports;
         let wanted: BTreeSet<&str> = self.references.iter().map(|reference| reference.symbol.as_str()).collect();
         let file = Mapped::open(neighbour).map_err(failed)?;
         let image = Image::parse(file.bytes()).map_err(failed)?;
-        let mut hidden: Vec<String> = image
-            .static_symbols()
+        let symbols = image.static_symbols();
+        if symbols.is_empty() {
+            return Ok(None);
+        }
+        let mut hidden: Vec<String> = symbols
             .iter()
             .filter(|symbol| symbol.local && symbol.defined)
             .map(|symbol| escape(symbol.name).to_text().into_owned())
@@ -137,6 +140,6 @@ impl Library {
             .collect();
         hidden.sort();
         hidden.dedup();
-        Ok(hidden)
+        Ok(Some(hidden))
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::bundle::{self, ClientExit};
 use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
-use crate::interpose::{Library, Role};
+use crate::interpose::{Api, Library, Role};
 use crate::probe::{Ended, Ending, StartError};
 
 use super::evidence::{Computed, Evidence, gather};
@@ -54,6 +54,14 @@ pub struct Climb {
 /// A climb that could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum ClimbError {
+    /// What was given as runtime has nothing of the API.
+    #[error("{} exports no function of the {api} API: it is no runtime of it", .runtime.display())]
+    NoRuntime {
+        /// The file.
+        runtime: PathBuf,
+        /// The API.
+        api: String,
+    },
     /// No bundled client is linked with this runtime.
     #[error("no bundled client needs {soname}, which is what {} calls itself", .runtime.display())]
     NoClient {
@@ -91,6 +99,10 @@ pub fn climb(setup: &Setup) -> Result<Climb, ClimbError> {
             return Ok(Climb::without(missing.join("; ")));
         }
     };
+    let api = Api::hip();
+    if !runtime.exports.keys().any(|symbol| api.function(symbol).is_some()) {
+        return Err(ClimbError::NoRuntime { runtime: runtime.path, api: api.name.clone() });
+    }
     let ground = rungs::present(&shim, &runtime);
     let unusable = |source| ClimbError::Scratch { path: setup.scratch.clone(), source };
     let folder = tempfile::Builder::new().prefix("climb-").tempdir_in(&setup.scratch).map_err(unusable)?;
@@ -135,6 +147,7 @@ fn hopeless(native: &Ended, setup: &Setup) -> Option<Answer> {
             Some(Answer::Diagnosed(diagnosis))
         }
         _ if no_device => Some(Answer::Skipped(Code::DeviceMissing, format!("{runtime} has no device{said}"))),
+        Ending::Interrupted => Some(Answer::Undetermined("interrupted".to_owned())),
         ending => Some(Answer::Undetermined(format!("the client fails without the shim, too ({ending}{said})"))),
     }
 }
@@ -186,6 +199,9 @@ impl Climb {
     }
 
     fn judge(&mut self, evidence: &Evidence, limit: f64) {
+        if evidence.shimmed.ending == Ending::Interrupted {
+            return self.stop_with(Answer::Undetermined("interrupted".to_owned()));
+        }
         let mut failed = None;
         for rung in ABOVE {
             let (answer, mut seen) = match rung {
@@ -213,6 +229,7 @@ impl Climb {
         self.calls = calls(evidence);
         self.needed = evidence.roles().into_iter().collect();
         self.proven = self.needed.iter().copied().filter(|role| self.proves(evidence, *role)).collect();
+        self.device = self.device.take().or_else(|| device_of(&evidence.shimmed));
         self.shimmed = Some(evidence.shimmed.clone());
     }
 
@@ -223,11 +240,8 @@ impl Climb {
                 let mut bindings = evidence.bindings_of(reference).peekable();
                 bindings.peek().is_some() && bindings.all(|binding| evidence.is_shim(&binding.provider))
             });
-        let counted = |count: fn(&Call) -> Option<u64>| {
-            self.calls.iter().filter(|call| call.role == role).filter_map(count).sum::<u64>()
-        };
-        let (shim, runtime) = (counted(|call| call.shim), counted(|call| call.runtime));
-        bound && shim > 0 && runtime >= shim
+        let mut calls = self.calls.iter().filter(|call| call.role == role).peekable();
+        bound && calls.peek().is_some() && calls.all(|call| call.shim > Some(0) && call.shim == call.runtime)
     }
 
     /// The first rung whose claim fails, with its diagnosis.
@@ -255,6 +269,11 @@ impl Climb {
             stand_in: self.device.clone().filter(|device| device.contains("CPU reference")),
         }
     }
+}
+
+/// The device that a run computed on, by the runtime's name for it.
+fn device_of(ended: &Ended) -> Option<String> {
+    Computed::of(ended).map(|computed| computed.device).filter(|name| !name.is_empty())
 }
 
 /// The rungs above the ground.

@@ -125,6 +125,16 @@ impl Evidence {
         Counters::total(&self.runtime_counters)
     }
 
+    /// Calls in the runtime, less those of functions that `binds` has already found bypassing.
+    pub(super) fn without_bypassed(&self, mut reached: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+        for reference in &self.needed {
+            if self.bindings_of(reference).any(|binding| !self.is_shim(&binding.provider)) {
+                reached.remove(&reference.symbol);
+            }
+        }
+        reached
+    }
+
     /// The calls of one role.
     pub(super) fn of_role(&self, calls: &BTreeMap<String, u64>, role: Role) -> u64 {
         calls.iter().filter(|(symbol, _)| self.role(symbol) == role).map(|(_, count)| count).sum()

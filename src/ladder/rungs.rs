@@ -1,8 +1,8 @@
 //! How each rung is judged, from the evidence of the two runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::code::Code;
+use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
 use crate::interpose::{Library, judge, spelled};
 use crate::probe::{Ending, loader_words};
@@ -89,7 +89,6 @@ pub(super) fn binds(evidence: &Evidence) -> Seen {
         Diagnosis::new(Code::Outranked, expected, providers.keys().cloned().collect::<Vec<_>>().join(", "))
     };
     let first = diagnoses.next().filter(|first| first.code != Code::UnversionedShim).unwrap_or_else(outranked);
-    let first = first.weighing(crate::code::Severity::Fail);
     seen.extend(diagnoses.map(|other| format!("also {}: {}", other.code, other.actual)));
     (fails(first), seen)
 }
@@ -162,27 +161,34 @@ pub(super) fn forwards(evidence: &Evidence) -> Seen {
         reached.values().sum::<u64>(),
         evidence.runtime.path.display()
     ));
+    let reached = evidence.without_bypassed(reached);
     (compare(&calls, &reached), seen)
 }
 
-/// Once means once: fewer calls in the runtime were swallowed, more were made twice.
+/// Once means once: fewer calls in the runtime were swallowed, more were made twice or went past the shim.
 fn compare(calls: &BTreeMap<String, u64>, reached: &BTreeMap<String, u64>) -> Answer {
-    let in_runtime = |symbol: &str| reached.get(symbol).copied().unwrap_or_default();
+    let count = |calls: &BTreeMap<String, u64>, symbol: &str| calls.get(symbol).copied().unwrap_or_default();
+    let symbols: BTreeSet<&String> = calls.keys().chain(reached.keys()).collect();
     let wrong = |test: fn(u64, u64) -> bool| {
-        let rows = calls.iter().filter(move |(symbol, count)| test(in_runtime(symbol), **count));
-        rows.map(|(symbol, count)| format!("{symbol} {count} in the shim, {} in the runtime", in_runtime(symbol)))
+        let rows = symbols.iter().map(|symbol| (symbol, count(calls, symbol), count(reached, symbol)));
+        let rows = rows.filter(move |(_, shim, runtime)| test(*shim, *runtime));
+        rows.map(|(symbol, shim, runtime)| format!("{symbol} {shim} in the shim, {runtime} in the runtime"))
             .collect::<Vec<_>>()
     };
-    let (fewer, more) = (wrong(|runtime, shim| runtime < shim), wrong(|runtime, shim| runtime > shim));
-    let expected = "each call once in the runtime";
-    if !fewer.is_empty() {
-        let code = if reached.is_empty() { Code::SelfRecursion } else { Code::NextNotFound };
-        fails(Diagnosis::new(code, expected, fewer.join("; ")))
-    } else if !more.is_empty() {
-        fails(Diagnosis::new(Code::RuntimeReenters, expected, more.join("; ")))
-    } else {
-        Answer::Holds
-    }
+    let (past, fewer) = (wrong(|shim, _| shim == 0), wrong(|shim, runtime| runtime < shim));
+    let more = wrong(|shim, runtime| shim > 0 && runtime > shim);
+    let (code, rows) = match (past.is_empty(), fewer.is_empty(), more.is_empty()) {
+        (false, ..) => (Code::DlsymBypass, past),
+        (_, false, _) if reached.is_empty() => (Code::SelfRecursion, fewer),
+        (_, false, _) => (Code::NextNotFound, fewer),
+        (_, _, false) => (Code::RuntimeReenters, more),
+        _ => return Answer::Holds,
+    };
+    // Whatever the code weighs elsewhere: the claim of this rung is that it does not happen.
+    fails(
+        Diagnosis::new(code, "each call once in the shim and once in the runtime", rows.join("; "))
+            .weighing(Severity::Fail),
+    )
 }
 
 pub(super) fn correct(evidence: &Evidence) -> Seen {

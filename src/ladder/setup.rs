@@ -78,7 +78,7 @@ impl Stage {
         };
         let child = self.child("shimmed", setup, client, named)?;
         let child = match setup.deploy {
-            Deploy::Preload => child.env("LD_PRELOAD", fs::canonicalize(&setup.shim)?),
+            Deploy::Preload => child.env("LD_PRELOAD", self.preloadable(&setup.shim)?),
             Deploy::Replace => child.env("XDOCTOR_RUNTIME", fs::canonicalize(&setup.runtime)?),
         };
         Ok(child
@@ -87,6 +87,18 @@ impl Stage {
             .env("LD_DEBUG_OUTPUT", self.file("shimmed", "ld"))
             .env("XDOCTOR_TRACE", "calls")
             .env("XDOCTOR_COUNTERS", self.file("shimmed", "shim.%p")))
+    }
+
+    /// A path of the shim without the characters at which LD_PRELOAD is split: a link to it, where its own has them.
+    fn preloadable(&self, shim: &Path) -> io::Result<PathBuf> {
+        let shim = fs::canonicalize(shim)?;
+        let splits = |byte: &u8| byte.is_ascii_whitespace() || *byte == b':';
+        if !shim.as_os_str().as_encoded_bytes().iter().any(splits) {
+            return Ok(shim);
+        }
+        let link = self.file("shimmed", "libshim.so");
+        symlink(shim, &link)?;
+        Ok(link)
     }
 
     fn child(&self, run: &str, setup: &Setup, client: &Path, runtime: &Path) -> io::Result<Child> {

@@ -28,7 +28,8 @@ impl Default for Limits {
     }
 }
 
-/// A command to be run: in a session and process group of its own, stdin closed, no LD_* variable inherited.
+/// A command to be run: in a session and process group of its own, stdin closed, no LD_* or XDOCTOR_*
+/// variable inherited.
 #[derive(Clone, Debug)]
 pub struct Child {
     program: OsString,
@@ -179,8 +180,8 @@ impl Child {
 
     /// The command as one would type it, with the variables set for it.
     pub fn command_line(&self) -> String {
-        let env = self.env.iter().map(|(name, value)| format!("{}={}", name.display(), quoted(value)));
-        let words = std::iter::once(&self.program).chain(&self.args).map(|word| quoted(word));
+        let env = self.env.iter().map(|(name, value)| format!("{}={}", name.display(), shell_word(value)));
+        let words = std::iter::once(&self.program).chain(&self.args).map(|word| shell_word(word));
         env.chain(words).collect::<Vec<_>>().join(" ")
     }
 
@@ -236,7 +237,10 @@ impl Child {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"LD_")) {
+        let ours = |name: &OsString| {
+            [&b"LD_"[..], b"XDOCTOR_"].iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix))
+        };
+        for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
             command.env_remove(name);
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -280,7 +284,7 @@ fn ending_of(status: ExitStatus) -> Ending {
 }
 
 /// A word as a POSIX shell reads it back.
-fn quoted(word: &OsStr) -> String {
+pub fn shell_word(word: &OsStr) -> String {
     let text = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=./:,@%^".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

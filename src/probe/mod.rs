@@ -8,7 +8,7 @@ mod output;
 mod words;
 
 pub use bindings::{Binding, Observed};
-pub use child::{Child, Ended, Ending, Limits, StartError};
+pub use child::{Child, Ended, Ending, Limits, StartError, shell_word};
 pub use counters::{Counters, CountersError};
 pub use interrupt::{interrupted, watch_for_interrupts};
 pub use output::Captured;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -75,8 +75,9 @@ impl Capture {
     /// All that came, waiting at most `patience` for the stream to close: a grandchild that left the process group
     /// may hold it open for ever.
     pub fn finish(mut self, patience: Duration) -> Captured {
+        let until = Instant::now() + patience;
         loop {
-            match self.received.recv_timeout(patience) {
+            match self.received.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => self.captured.bytes.extend(bytes),
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
                     self.captured.truncated = true;

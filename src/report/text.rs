@@ -5,6 +5,7 @@ use std::fmt::Write;
 use colored::{Color, Colorize};
 
 use crate::check::{Outcome, Status, Summary};
+use crate::probe::shell_word;
 
 use super::Run;
 
@@ -28,7 +29,7 @@ pub fn render(run: &Run<'_>, style: Style) -> String {
         line(&mut out, "");
         line(&mut out, &format!("{}/{} {}", number + 1, steps.len(), step.title).bold().to_string());
         for check in &step.checks {
-            let again = format!("xdoctor check{} --only {}", run.arguments, shell_word(&check.id));
+            let again = format!("xdoctor check{} --only {}", run.arguments, shell_word(check.id.as_ref()));
             outcome(&mut out, check, Some(&again), style);
         }
     }
@@ -98,14 +99,6 @@ pub fn outcome(out: &mut String, check: &Outcome, again: Option<&str>, style: St
         if let Some(again) = again {
             field(out, "rerun:", again, style);
         }
-    }
-}
-
-fn shell_word(text: &str) -> String {
-    if text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c)) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 

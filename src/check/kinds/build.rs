@@ -29,6 +29,11 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let source = fields.path("source");
     let newer_than = fields.path("newer_than").or_else(|| source.clone());
     let products = fields.texts("products").unwrap_or_default();
+    if source.is_none() && products.is_empty() {
+        fields
+            .reader()
+            .complain(fields.place(), "a check of kind `build` needs `source` or `products`: it asks for nothing");
+    }
     Some(Arc::new(BuildCheck { path: path?, source, newer_than, products }))
 }
 
@@ -45,6 +50,11 @@ impl Kind for BuildCheck {
         if !self.path.is_dir() {
             let expected = format!("a build tree at {}", self.path.display());
             return Finding::violation(Diagnosis::new(Code::FileMissing, expected, "no such folder")).into();
+        }
+        if let Some(missing) = self.source.iter().chain(&self.newer_than).find(|tree| !tree.is_dir()) {
+            let expected = format!("a source tree at {}", missing.display());
+            finding.violates(Diagnosis::new(Code::FileMissing, expected, "no such folder"));
+            return finding.into();
         }
         self.look_at_configuration(&mut finding);
         self.look_at_products(&mut finding);

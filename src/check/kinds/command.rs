@@ -47,7 +47,11 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
             output: fields.integer("output_limit").unwrap_or(limits.output),
         },
     };
-    run.filter(|words| !words.is_empty()).map(|_| Arc::new(check) as Arc<dyn Kind>)
+    if let Some((node, _)) = fields.node("run").zip(run.as_ref()).filter(|(_, words)| words.is_empty()) {
+        fields.reader().complain(node.place, "expected at least one word for `run`, found none");
+        return None;
+    }
+    run.map(|_| Arc::new(check) as Arc<dyn Kind>)
 }
 
 impl Kind for CommandCheck {

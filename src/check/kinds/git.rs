@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use git2::{ErrorClass, ErrorCode, Repository, Status, StatusOptions, SubmoduleIgnore, SubmoduleStatus};
+use git2::{ErrorCode, Repository, Status, StatusOptions, SubmoduleIgnore, SubmoduleStatus};
 
 use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
@@ -25,7 +25,7 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "the source tree", Fields::path);
     let commit = fields.text("commit").filter(|commit| !commit.is_empty());
     if let (Some(commit), Some(node)) = (&commit, fields.node("commit"))
-        && (commit.len() < 4 || commit.len() > 64 || !commit.chars().all(|c| c.is_ascii_hexdigit()))
+        && (commit.len() < 4 || commit.len() > 40 || !commit.chars().all(|c| c.is_ascii_hexdigit()))
     {
         let message = format!("expected a commit id of 4 to 40 hexadecimal digits for `commit`, found `{commit}`");
         fields.reader().complain(node.place, message);
@@ -69,8 +69,7 @@ impl GitCheck {
             let open = Open::Undetermined { reason, code: Some(Code::RepositoryNotTrusted), fix: Some(fix) };
             return Finding { open: Some(open), ..Finding::default() };
         }
-        let known = error.code() == ErrorCode::NotFound || error.class() == ErrorClass::Repository;
-        if known {
+        if error.code() == ErrorCode::NotFound {
             let actual = if self.path.is_dir() { "a folder without .git" } else { "no such folder" };
             return Finding::violation(Diagnosis::new(
                 Code::NotARepository,

@@ -11,6 +11,9 @@ use crate::probe::{Child, Ending, Limits, loader_words};
 
 use super::{Context, Found, Kind};
 
+/// What `xdoctor load` prints once dlopen has returned.
+const LOADED: &str = "xdoctor: loaded";
+
 #[derive(Debug)]
 struct LoadsCheck {
     path: PathBuf,
@@ -61,6 +64,10 @@ impl LoadsCheck {
         let expected = format!("dlopen({}, RTLD_NOW) succeeds", self.path.display());
         let said = ended.last_word().unwrap_or_else(|| ended.ending.to_string());
         let code = match ended.ending {
+            Ending::Exited(0) if !ended.stdout.text().lines().any(|line| line == LOADED) => {
+                let actual = "the process ended with status 0 before dlopen returned: a constructor ended it";
+                return Finding::violation(Diagnosis::new(Code::Crash, expected, actual));
+            }
             Ending::Exited(0) => {
                 let mut finding = Finding::default();
                 finding.saw(format!("dlopen with RTLD_NOW in a child process: {:.3} s", ended.seconds));

@@ -1,7 +1,10 @@
 //! The kinds of check, one file each: which fields it reads, and what it does.
 
+mod bindings;
 mod build;
 mod command;
+mod coverage;
+mod deps;
 mod git;
 mod library;
 mod loads;
@@ -61,8 +64,11 @@ pub trait Kind: Debug + Send + Sync {
 pub(super) type Parse = fn(&Fields<'_>) -> Option<Arc<dyn Kind>>;
 
 const KINDS: &[(&str, Parse)] = &[
+    ("bindings", bindings::parse),
     ("build", build::parse),
     ("command", command::parse),
+    ("coverage", coverage::parse),
+    ("deps", deps::parse),
     ("git", git::parse),
     ("library", library::parse),
     ("loads", loads::parse),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use globset::{Glob, GlobMatcher};
 
 use crate::check::fields::Fields;
-use crate::check::finding::Finding;
+use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::interpose::version_script::{Assignment, VersionScript};
@@ -38,6 +38,12 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         map: fields.path("map"),
         serves: fields.paths("serves").unwrap_or_default(),
     };
+    let asks = !check.defines.is_empty() || !check.lacks.is_empty() || !check.serves.is_empty();
+    if !asks && check.api.is_none() && check.lacks_api.is_none() && check.map.is_none() {
+        let message =
+            "a check of kind `symbols` asks for nothing; expected one of api, defines, lacks, lacks_api, map, serves";
+        fields.reader().complain(fields.place(), message);
+    }
     path.map(|_| Arc::new(check) as Arc<dyn Kind>)
 }
 
@@ -157,7 +163,10 @@ impl SymbolsCheck {
             .filter(|(symbol, export)| export.version.is_some() && !placed(symbol, export))
             .map(|(symbol, export)| spelled(symbol, std::slice::from_ref(export)))
             .collect();
-        if wrong.is_empty() && extra.is_empty() {
+        if names.is_empty() {
+            let reason = format!("{} spells out no name that could be compared", map.display());
+            finding.open = Some(Open::Undetermined { reason, code: None, fix: None });
+        } else if wrong.is_empty() && extra.is_empty() {
             finding.saw(format!("equal to {}: {} names in {} nodes", map.display(), names.len(), script.nodes.len()));
         }
         if !wrong.is_empty() {
@@ -174,10 +183,14 @@ impl SymbolsCheck {
         for client in &self.serves {
             let hidden = Library::read(client).and_then(|client| client.hidden_in(&self.path));
             match hidden {
-                Ok(hidden) if hidden.is_empty() => {
+                Ok(None) => {
+                    let reason = format!("{} is stripped: what it hides cannot be seen", self.path.display());
+                    finding.open = Some(Open::Undetermined { reason, code: None, fix: None });
+                }
+                Ok(Some(hidden)) if hidden.is_empty() => {
                     finding.saw(format!("nothing that {} asks for is hidden here", client.display()));
                 }
-                Ok(hidden) => {
+                Ok(Some(hidden)) => {
                     let expected = format!("what {} asks for, exported", client.display());
                     let actual =
                         format!("defined in {} as local symbols only: {}", self.path.display(), listed(&hidden));

@@ -1,0 +1,85 @@
+//! `bindings`: this symbol of this client binds to that library.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::check::fields::Fields;
+use crate::check::finding::Finding;
+use crate::code::Code;
+use crate::diagnosis::Diagnosis;
+use crate::loader::{Environment, Files, Objects, Process, Tree};
+
+use super::{Context, Found, Kind, deps};
+
+#[derive(Debug)]
+struct BindingsCheck {
+    path: PathBuf,
+    symbols: Vec<String>,
+    provider: PathBuf,
+    environment: Environment,
+}
+
+pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
+    let path = fields.required("path", "the client", Fields::path);
+    let symbols = fields.required("symbols", "a symbol, or a list of them", Fields::texts);
+    let provider = fields.required("provider", "the library that they must bind to", Fields::path);
+    let environment = deps::environment(fields);
+    Some(Arc::new(BindingsCheck { path: path?, symbols: symbols?, provider: provider?, environment }))
+}
+
+impl Kind for BindingsCheck {
+    fn title(&self) -> String {
+        format!("{} binds to {}", self.symbols.join(", "), self.provider.display())
+    }
+
+    fn run(&self, _: &Context<'_>) -> Found {
+        let files = Files::new();
+        let objects = Objects::new(&files, Tree::host());
+        let process = match Process::start(&objects, &self.path, &self.environment) {
+            Ok(process) => process,
+            Err(error) => {
+                let expected = "a client that ld.so can load";
+                return Finding::violation(Diagnosis::new(Code::WrongType, expected, error.to_string())).into();
+            }
+        };
+        let mut finding = Finding::default();
+        for symbol in &self.symbols {
+            self.look_at(symbol, &process, &mut finding);
+        }
+        finding.into()
+    }
+}
+
+impl BindingsCheck {
+    /// The client's own reference, which is object 0's.
+    fn look_at(&self, symbol: &str, process: &Process<'_, '_>, finding: &mut Finding) {
+        let Some(client) = process.loaded().first() else { return };
+        let name = |reference: u32| client.object.symbols().name(reference as usize);
+        let own = process.bindings().iter().filter(|binding| binding.referrer == 0);
+        let mut bound = own.filter(|binding| name(binding.reference) == Some(symbol.as_bytes())).peekable();
+        if bound.peek().is_none() {
+            let expected = format!("a reference to {symbol} in {}", self.path.display());
+            finding.violates(Diagnosis::new(Code::SymbolMissing, expected, "it has none"));
+        }
+        for binding in bound {
+            let provider = binding.provider.and_then(|(index, _)| process.loaded().get(index as usize));
+            match provider.map(|loaded| loaded.path.as_path()) {
+                Some(path) if same_file(path, &self.provider) => {
+                    finding.saw(format!("{symbol} binds to {}", path.display()))
+                }
+                other => {
+                    let actual =
+                        other.map_or_else(|| "nothing defines it".to_owned(), |path| path.display().to_string());
+                    let expected = format!("{symbol} bound to {}", self.provider.display());
+                    let again = format!("xdoctor explain {symbol} {} says why", self.path.display());
+                    finding.violates(Diagnosis::new(Code::Outranked, expected, actual).mended_by(again));
+                }
+            }
+        }
+    }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
+}

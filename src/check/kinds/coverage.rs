@@ -1,0 +1,92 @@
+//! `coverage`: from the files alone, the shim gets every call that its clients make.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::check::fields::Fields;
+use crate::check::finding::Finding;
+use crate::code::Code;
+use crate::diagnosis::Diagnosis;
+use crate::interpose::{Api, Coverage, Deploy, Question, coverage};
+use crate::loader::Module;
+
+use super::{Context, Found, Kind};
+
+#[derive(Debug)]
+struct CoverageCheck {
+    shim: PathBuf,
+    runtime: PathBuf,
+    clients: Vec<PathBuf>,
+    modules: Vec<Module>,
+    deploy: Deploy,
+    skip_if_missing: bool,
+}
+
+pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
+    let shim = fields.required("shim", "the shim", Fields::path);
+    let runtime = fields.required("runtime", "the runtime behind it", Fields::path);
+    let clients = fields.required("clients", "programs, libraries, or folders of them", Fields::paths);
+    let module = |name: String| Module { name: name.into(), global: false, deepbind: false };
+    let modules = fields.texts("modules").unwrap_or_default().into_iter().map(module).collect();
+    let deploys = [("preload", Deploy::Preload), ("replace", Deploy::Replace)];
+    let deploy = fields.choice("deploy", &deploys).unwrap_or_default();
+    let skip_if_missing = fields.flag("skip_if_missing").unwrap_or(false);
+    Some(Arc::new(CoverageCheck {
+        shim: shim?,
+        runtime: runtime?,
+        clients: clients?,
+        modules,
+        deploy,
+        skip_if_missing,
+    }))
+}
+
+impl Kind for CoverageCheck {
+    fn title(&self) -> String {
+        format!("{} gets every call that its clients make", self.shim.display())
+    }
+
+    fn run(&self, _: &Context<'_>) -> Found {
+        let needed = self.clients.iter().chain([&self.runtime]);
+        if let Some(missing) = needed.clone().find(|path| !path.exists()).filter(|_| self.skip_if_missing) {
+            return Finding::skipped(format!("{} is not there", missing.display())).into();
+        }
+        let question = Question {
+            shim: &self.shim,
+            runtime: &self.runtime,
+            deploy: self.deploy,
+            api: Api::hip(),
+            clients: &self.clients,
+            modules: &self.modules,
+        };
+        match coverage(&question) {
+            Ok(answer) => self.judge(&answer).into(),
+            Err(error) => {
+                let expected = "a shim, a runtime and clients that can be read";
+                Finding::violation(Diagnosis::new(Code::LibraryMissing, expected, error.to_string())).into()
+            }
+        }
+    }
+}
+
+impl CoverageCheck {
+    fn judge(&self, answer: &Coverage) -> Finding {
+        if answer.clients.is_empty() && answer.diagnoses.is_empty() {
+            let clients: Vec<String> = self.clients.iter().map(|path| path.display().to_string()).collect();
+            return Finding::undetermined(format!("nothing in {} refers to the API", clients.join(", ")));
+        }
+        let mut finding = Finding::default();
+        for client in &answer.clients {
+            let missed = client.bypassing().count();
+            let needed = client.symbols.len();
+            finding.saw(format!("{} of {needed} references covered: {}", needed - missed, client.client.display()));
+        }
+        finding.saw(answer.sentence());
+        for subject in &answer.diagnoses {
+            let mut diagnosis = subject.diagnosis.clone();
+            diagnosis.actual = format!("{} ({})", diagnosis.actual, subject.subject.display());
+            finding.violates(diagnosis);
+        }
+        finding
+    }
+}
