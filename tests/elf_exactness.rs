@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use assert_cmd::cargo::CommandCargoExt;
+use object::Object;
 use rayon::prelude::*;
 use xdoctor::elf::{Image, Mapped, Versions, escape};
 
@@ -58,6 +59,49 @@ fn a_name_is_found_by_its_hash_in_every_file_of_the_machine() {
         let absent = xdoctor::elf::NameHash::new(b"no symbol has such a name");
         assert!(!table.candidates(&absent).any(|at| symbols.name(at) == Some(absent.name)));
     });
+}
+
+#[test]
+fn relocations_and_build_ids_of_every_file_of_the_machine_read_as_objects_reader_finds_them() {
+    let compared: usize = elf_files()
+        .par_iter()
+        .map(|path| {
+            let file = Mapped::open(path).unwrap();
+            let image = Image::parse(&file).unwrap();
+            let Ok(theirs) = object::File::parse(file.bytes()) else { return 0 };
+            assert_eq!(image.build_id(), theirs.build_id().unwrap(), "{}", path.display());
+            let mut expected: Vec<(u64, usize)> =
+                theirs.dynamic_relocations().into_iter().flatten().filter_map(named).collect();
+            let found = image.relocations().filter(|relocation| relocation.symbol > 0);
+            let mut found: Vec<(u64, usize)> = found.map(|found| (found.offset, found.symbol as usize)).collect();
+            expected.sort_unstable();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{}", path.display());
+            found.len()
+        })
+        .sum();
+    assert!(compared > 10_000, "only {compared} relocations");
+}
+
+fn named((offset, relocation): (u64, object::Relocation)) -> Option<(u64, usize)> {
+    match relocation.target() {
+        object::RelocationTarget::Symbol(symbol) => Some((offset, symbol.0)),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_name_that_a_version_script_made_local_is_found_among_the_static_symbols() {
+    let dir = tempfile::tempdir().unwrap();
+    let source =
+        "int shown(){return 0;} int _ZTIN6xsched3hip10HipCommandE=1; int user(){return _ZTIN6xsched3hip10HipCommandE;}";
+    let path = libraries::library(dir.path(), "liblocal.so", source, Some("{ global: shown; user; local: *; };"));
+    let file = Mapped::open(&path).unwrap();
+    let image = Image::parse(&file).unwrap();
+    let wanted = b"_ZTIN6xsched3hip10HipCommandE";
+    assert!(!image.symbols().unwrap().iter().any(|symbol| symbol.name == wanted));
+    let found = image.static_symbols().into_iter().find(|symbol| symbol.name == wanted).unwrap();
+    assert!(found.local && found.defined);
 }
 
 /// All regular dynamic ELF files of the machine's folders.

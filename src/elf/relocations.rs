@@ -57,10 +57,18 @@ impl<'a> Relocations<'a> {
             Some(Span { table, has_addends, at, end: at.saturating_add(len).min(reader.bytes.len()) })
         };
         let plt_has_addends = dynamic.get(tag::DT_PLTREL).map_or(reader.is_64(), |kind| kind == tag::DT_RELA);
+        let plt = span(RelocationTable::Plt, tag::DT_JMPREL, tag::DT_PLTRELSZ, plt_has_addends);
+        // Some linkers count the PLT's relocations, which come last, into the other table too (glibc,
+        // `elf/dynamic-link.h`).
+        let without_plt = |mut table: Span| {
+            let shared = plt.filter(|plt| table.end == plt.end && table.at <= plt.at);
+            table.end = shared.map_or(table.end, |plt| plt.at);
+            table
+        };
         let tables = [
-            span(RelocationTable::Rela, tag::DT_RELA, tag::DT_RELASZ, true),
-            span(RelocationTable::Rel, tag::DT_REL, tag::DT_RELSZ, false),
-            span(RelocationTable::Plt, tag::DT_JMPREL, tag::DT_PLTRELSZ, plt_has_addends),
+            span(RelocationTable::Rela, tag::DT_RELA, tag::DT_RELASZ, true).map(without_plt),
+            span(RelocationTable::Rel, tag::DT_REL, tag::DT_RELSZ, false).map(without_plt),
+            plt,
         ];
         Relocations { reader, tables, current: 0 }
     }
