@@ -13,7 +13,7 @@ pub struct NoScratch {
     tried: Vec<String>,
 }
 
-/// Makes a scratch folder in the first of TMPDIR, /tmp, XDG_RUNTIME_DIR, XDG_CACHE_HOME and the working folder that
+/// Makes a scratch folder in the first of TMPDIR, XDG_RUNTIME_DIR, XDG_CACHE_HOME, the working folder and /tmp that
 /// can be written and is not mounted noexec.
 ///
 /// # Errors
@@ -31,9 +31,10 @@ pub fn scratch() -> Result<TempDir, NoScratch> {
 
 fn candidates() -> Vec<PathBuf> {
     let named = ["XDG_RUNTIME_DIR", "XDG_CACHE_HOME"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
-    let mut folders = vec![std::env::temp_dir(), PathBuf::from("/tmp")];
+    let mut folders = vec![std::env::temp_dir()];
     folders.extend(named.filter(|folder| folder.is_absolute()));
     folders.extend(std::env::current_dir());
+    folders.push("/tmp".into());
     folders
 }
 

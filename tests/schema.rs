@@ -265,7 +265,11 @@ mod the_document_of_an_error {
         let document = Run::of(run).exits(2).json();
         is_valid(&document, "error");
         assert_eq!(Path::new(document["file"].as_str().expect("a file")), folder.path());
-        assert_eq!(document["message"].as_str().expect("words").matches("Is a directory").count(), 1, "{document:#}");
+        assert_eq!(
+            document["message"].as_str().expect("words").matches("expected a regular file").count(),
+            1,
+            "{document:#}"
+        );
     }
 
     #[test]

@@ -103,7 +103,7 @@ fn a_shim_in_nodes_that_no_client_asks_for_fails_at_binds_although_the_result_is
 #[test]
 fn one_function_in_another_node_than_the_runtimes_is_version_partial() {
     let folder = scratch();
-    let name = "hipMemsetAsync";
+    let name = "hipMemcpyAsync";
     let moved = format!("hip_6.0 {{\n  global:\n    {name};");
     let map = version_script().replace(&format!(" {name};"), "").replace("hip_6.0 {\n  global:", &moved);
     let shim = Shim::in_folder(folder.path()).with_map(map).link();
@@ -112,6 +112,44 @@ fn one_function_in_another_node_than_the_runtimes_is_version_partial() {
     let found = rung(&document, "binds");
     assert_eq!(found["expected"], format!("{name}@hip_4.2"));
     assert!(found["actual"].as_str().expect("text").contains(&format!("{name}@@hip_6.0")), "{found:#}");
+}
+
+#[test]
+fn a_function_that_no_experiment_turns_on_is_missed_with_a_warning_and_its_role_is_not_proven() {
+    let folder = scratch();
+    let map = version_script().replace(" hipEventElapsedTime;", "");
+    let shim = Shim::in_folder(folder.path()).with_map(map).link();
+    let document = smoke(&shim, 0, &[]);
+    let binds = rung(&document, "binds");
+    assert_eq!((&binds["status"], &binds["code"]), (&"warn".into(), &"not-covered".into()), "{binds:#}");
+    assert_eq!(rung(&document, "survives")["status"], "pass");
+    let run = xdoctor(["smoke".as_ref(), "--shim".as_ref(), shim.as_os_str()]).exits(0);
+    assert!(run.stdout.contains("interception NOT proven: seen for 11 of 12 roles only"), "{}", run.stdout);
+}
+
+#[test]
+fn a_shim_that_forwards_a_launch_twice_fails_at_forwards() {
+    let folder = scratch();
+    let source = "#define _GNU_SOURCE\n#include <dlfcn.h>\n\
+                  static int (*real)(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **);\n\
+                  int hipModuleLaunchKernel(void *f, unsigned a, unsigned b, unsigned c, unsigned d, unsigned e, unsigned g, unsigned h, void *s, void **p, void **x)\n\
+                  { real = dlsym(RTLD_NEXT, \"hipModuleLaunchKernel\"); real(f, a, b, c, d, e, g, h, s, p, x); return real(f, a, b, c, d, e, g, h, s, p, x); }";
+    let shim = Shim::in_folder(folder.path()).with_source("t.c", source).without_function("hipModuleLaunchKernel");
+    fails_at(&smoke(&shim.link(), 1, &[]), "forwards", "dlsym-bypass");
+}
+
+#[test]
+fn a_shim_that_hands_out_the_runtimes_own_addresses_fails_at_forwards() {
+    let folder = scratch();
+    let source = "#define _GNU_SOURCE\n#include <dlfcn.h>\n\
+                  int hipGetProcAddress(const char *n, void **p, int v, unsigned long f, void *s)\n\
+                  { *p = dlsym(RTLD_NEXT, n); return *p == 0; }";
+    let shim = Shim::in_folder(folder.path()).with_source("h.c", source).without_function("hipGetProcAddress");
+    let document = smoke(&shim.link(), 1, &[]);
+    let rungs = document["rungs"].as_array().expect("rungs");
+    let failed = rungs.iter().find(|rung| rung["status"] == "fail").expect("one fails");
+    assert!(["called", "forwards"].contains(&failed["rung"].as_str().expect("text")), "{failed:#}");
+    assert_eq!(failed["code"], "dlsym-bypass");
 }
 
 #[test]

@@ -115,6 +115,15 @@ impl Evidence {
         roles.filter(|role| *role != Role::Other).collect()
     }
 
+    /// The roles of which the shim gets some call, as far as `binds` tells.
+    pub(super) fn bound_roles(&self) -> BTreeSet<Role> {
+        let bound = self
+            .needed
+            .iter()
+            .filter(|reference| self.bindings_of(reference).any(|binding| self.is_shim(&binding.provider)));
+        bound.map(|reference| self.role(&reference.symbol)).filter(|role| *role != Role::Other).collect()
+    }
+
     /// Calls per function, as the shim counted them in all processes.
     pub(super) fn shim_calls(&self) -> BTreeMap<String, u64> {
         Counters::total(&self.shim_counters)

@@ -104,7 +104,7 @@ pub(super) fn called(evidence: &Evidence) -> Seen {
         return (Answer::Undetermined(reason), Vec::new());
     }
     let (calls, reached) = (evidence.shim_calls(), evidence.runtime_calls());
-    let roles = evidence.roles();
+    let roles = evidence.bound_roles();
     let count = |role| evidence.of_role(&calls, role);
     let mut seen = vec![format!(
         "{} calls of {} functions: {}",
