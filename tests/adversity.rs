@@ -131,3 +131,72 @@ fn names_from_files_cannot_steer_the_terminal() {
     let run = check(folder.path(), &text, &[]).exits(1);
     assert!(!run.stdout.contains('\u{1b}') && !run.stdout.contains('\u{7}'), "{:?}", run.stdout);
 }
+
+#[test]
+fn a_grandchild_that_left_the_group_and_goes_on_printing_does_not_hold_the_run_up() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let drip = "setsid --fork sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo $i; sleep 0.3; done'; sleep 0.4";
+    let text = format!(
+        "title: T\nsteps: [{{title: S, checks: [{{id: x, kind: command, run: [sh, -c, \"{}\"], timeout: 20s}}]}}]\n",
+        drip.replace('$', "$$")
+    );
+    let log = folder.path().join("log");
+    check(folder.path(), &text, &["--log", log.to_str().expect("text")]).exits(0);
+    let printed = fs::read_to_string(log.join("x.stdout")).expect("kept");
+    assert!(printed.starts_with("1\n") && !printed.contains("20"), "it waited until the stream closed: {printed}");
+}
+
+#[test]
+fn a_reader_that_leaves_does_not_turn_a_failure_into_a_success() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let file = folder.path().join("c.yaml");
+    fs::write(&file, "title: T\nsteps: [{title: S, checks: [{id: x, kind: path, path: /no/such}]}]\n")
+        .expect("written");
+    for more in [&[][..], &["--format", "json"]] {
+        let mut command = command(["check".as_ref(), file.as_os_str()]);
+        let mut child = command.args(more).stdout(Stdio::piped()).spawn().expect("starts");
+        drop(child.stdout.take());
+        assert_eq!(child.wait().expect("ends").code(), Some(1));
+    }
+}
+
+#[test]
+fn a_folder_whose_name_ld_preload_would_split_is_no_hindrance() {
+    let folder = tempfile::tempdir().expect("scratch");
+    for name in ["with space", "with:colon"] {
+        let place = folder.path().join(name);
+        fs::create_dir(&place).expect("made");
+        let mut check = command(["check"]);
+        Run::of(check.current_dir(&place).env("TMPDIR", &place).output().expect("runs")).exits(0);
+        xdoctor(["bundle".as_ref(), place.as_os_str()]).exits(0);
+        xdoctor(["smoke".as_ref(), "--shim".as_ref(), place.join("lib/libshimhip.so").as_os_str()]).exits(0);
+    }
+}
+
+#[test]
+fn a_path_that_is_not_utf_8_still_gives_one_json_document() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().expect("scratch");
+    let place = folder.path().join(std::ffi::OsStr::from_bytes(b"not-\xff-utf8"));
+    fs::create_dir(&place).expect("made");
+    let text = "title: T\nsteps: [{title: S, checks: [{id: x, kind: path, path: .}]}]\n";
+    check(&place, text, &["--format", "json"]).exits(0).json();
+    xdoctor(["bundle".as_ref(), place.as_os_str(), "--format".as_ref(), "json".as_ref()]).exits(0).json();
+}
+
+#[test]
+fn a_fifo_as_checklist_is_refused_without_waiting_for_a_writer() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let fifo = folder.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+    let run = xdoctor(["check".as_ref(), fifo.as_os_str()]).exits(2);
+    assert!(run.stderr.contains("expected a regular file"), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_set_for_the_bundled_shim_elsewhere_does_not_reach_the_runs() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let mut command = command(["check"]);
+    command.env("XDOCTOR_RUNTIME", "/no/such/runtime").env("XDOCTOR_TRACE", "nonsense").current_dir(folder.path());
+    Run::of(command.output().expect("runs")).exits(0);
+}

@@ -74,6 +74,24 @@ mod the_bundled_self_check {
     }
 
     #[test]
+    fn is_listed_without_being_unpacked() {
+        let folder = scratch();
+        let run = Run::of(command(["check", "--list"]).current_dir(folder.path()).output().expect("runs")).exits(0);
+        assert!(run.stdout.contains("matmul"), "{}", run.stdout);
+    }
+
+    #[test]
+    fn without_one_of_its_rungs_still_has_the_others() {
+        let folder = scratch();
+        let args = ["check", "--skip", "matmul.binds", "--format", "json"];
+        let run = Run::of(command(args).current_dir(folder.path()).output().expect("runs")).exits(0);
+        let document = run.json();
+        let checks = document["steps"][4]["checks"].as_array().expect("rungs");
+        let ids: Vec<&str> = checks.iter().filter_map(|check| check["id"].as_str()).collect();
+        assert!(ids.contains(&"matmul.called") && !ids.contains(&"matmul.binds"), "{ids:?}");
+    }
+
+    #[test]
     fn leaves_nothing_behind() {
         let folder = scratch();
         let run = command(["check", "-q"]).current_dir(folder.path()).env("TMPDIR", folder.path()).output();
@@ -146,6 +164,22 @@ mod a_bad_checklist {
             "expected a whole number for `exit`, found `one`",
             "expected a check (a mapping), found a single value",
             "a check of kind `path` lacks `path`; expected the file or folder",
+        ];
+        for wanted in wanted {
+            assert!(said.contains(wanted), "{wanted}\nin\n{said}");
+        }
+    }
+
+    #[test]
+    fn is_refused_where_a_check_asks_for_nothing() {
+        let said = complaints(&checklist(
+            "- {id: a, kind: command, run: []}\n- {id: b, kind: build, path: /tmp}\n- {id: c, kind: symbols, path: /bin/sh}\n- {id: '', kind: path, path: /}",
+        ));
+        let wanted = [
+            "expected at least one word for `run`, found none",
+            "a check of kind `build` needs `source` or `products`",
+            "a check of kind `symbols` asks for nothing",
+            "expected a name for `id`, found an empty text",
         ];
         for wanted in wanted {
             assert!(said.contains(wanted), "{wanted}\nin\n{said}");
@@ -308,6 +342,17 @@ mod exit_statuses {
     fn list_runs_nothing() {
         let run = exits(&["--list"], 0);
         assert!(run.stdout.contains("bad") && run.stdout.contains("[quick]"), "{}", run.stdout);
+    }
+
+    #[test]
+    fn of_a_long_chain_of_needs_are_found_link_by_link() {
+        let folder = scratch();
+        let mut text = String::from("title: T\nsteps:\n- title: S\n  checks:\n  - {id: c0, kind: path, path: /}\n");
+        for link in 1..3000 {
+            text.push_str(&format!("  - {{id: c{link}, kind: path, path: /, needs: [c{}]}}\n", link - 1));
+        }
+        let document = check(folder.path(), &text, &["--format", "json", "--jobs", "16"]).exits(0).json();
+        assert_eq!(document["summary"]["passed"], 3000);
     }
 
     #[test]
@@ -490,6 +535,55 @@ mod kind_loads {
         let found = only(&format!("- {{id: x, kind: loads, path: {}}}", text.display()), 1);
         assert_eq!(found["code"], "wrong-type", "{found:#}");
         assert_eq!(only("- {id: x, kind: loads, path: /no/such.so}", 1)["code"], "library-missing");
+    }
+}
+
+mod kind_loads_and_its_handshake {
+    use super::*;
+
+    #[test]
+    fn is_not_deceived_by_a_constructor_that_ends_the_process_with_status_0() {
+        let folder = scratch();
+        let (source, library) = (folder.path().join("e.c"), folder.path().join("libe.so"));
+        fs::write(&source, "void _exit(int); __attribute__((constructor)) static void end(void) { _exit(0); }")
+            .expect("written");
+        let built =
+            std::process::Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+        assert!(built.expect("gcc").success());
+        let found = only(&format!("- {{id: x, kind: loads, path: {}}}", library.display()), 1);
+        assert_eq!(found["code"], "crash", "{found:#}");
+    }
+}
+
+mod kind_build {
+    use super::*;
+
+    #[test]
+    fn of_a_source_tree_that_is_gone_is_not_up_to_date() {
+        let folder = scratch();
+        fs::write(folder.path().join("CMakeCache.txt"), "CMAKE_HOME_DIRECTORY:INTERNAL=/no/such/tree\n")
+            .expect("written");
+        let text = checklist("- {id: x, kind: build, path: ., source: /no/such/tree}");
+        let document = check(folder.path(), &text, &["--format", "json"]).exits(1).json();
+        assert_eq!(outcome(&document, "x")["code"], "file-missing");
+    }
+}
+
+mod kind_symbols {
+    use super::*;
+
+    #[test]
+    fn cannot_tell_what_a_stripped_library_hides() {
+        let folder = scratch();
+        xdoctor(["bundle", folder.path().to_str().expect("text")]).exits(0);
+        let strip = |name: &str| {
+            let status = std::process::Command::new("strip").arg(folder.path().join(name)).status();
+            assert!(status.expect("strip").success());
+        };
+        strip("lib/libamdhip64.so.7");
+        let text = checklist("- {id: x, kind: symbols, path: lib/libamdhip64.so.7, serves: bin/hip-matmul}");
+        let document = check(folder.path(), &text, &["--format", "json"]).exits(3).json();
+        assert!(outcome(&document, "x")["reason"].as_str().expect("a reason").contains("stripped"), "{document:#}");
     }
 }
 
