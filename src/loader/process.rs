@@ -196,6 +196,7 @@ impl<'o, 'f> Process<'o, 'f> {
                 glibc: self.closure.search.glibc(),
                 uniques: &mut self.uniques,
                 bindings: &mut self.bindings,
+                version_errors: &mut self.version_errors,
             };
             relocator.relocate(index, &scope);
             self.relocated_in[index] = Some(Arc::clone(&scope));

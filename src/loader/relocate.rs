@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::Glibc;
 use super::closure::{Index, Loaded};
-use super::lookup::{Answer, Query, ask};
+use super::lookup::{Answer, Match, Query, ask};
 use super::references::{Reference, TypeClass};
+use super::versions::{Flaw, VersionError};
 use crate::elf::{NameHash, Version, Visibility};
 
 /// What a reference is bound to.
@@ -30,6 +31,7 @@ pub(super) struct Relocator<'p, 'f> {
     pub glibc: &'p Glibc,
     pub uniques: &'p mut Uniques,
     pub bindings: &'p mut Vec<Binding>,
+    pub version_errors: &'p mut Vec<VersionError>,
 }
 
 impl Relocator<'_, '_> {
@@ -91,6 +93,9 @@ impl Relocator<'_, '_> {
         scope: &[Index],
     ) -> Option<(Index, u32)> {
         let (index, answer) = walk(self.loaded, query, scope, self.glibc)?;
+        if answer.how == Match::Unversioned {
+            self.check_assertion(referrer, index, query);
+        }
         if !answer.unique {
             return Some((index, answer.symbol));
         }
@@ -102,6 +107,21 @@ impl Relocator<'_, '_> {
                 let entry = if is_copy { (referrer, reference.symbol) } else { (index, answer.symbol) };
                 self.uniques.insert(query.name.name.to_owned(), entry);
                 Some((index, answer.symbol))
+            }
+        }
+    }
+}
+
+impl Relocator<'_, '_> {
+    /// An object without a version table answered: it must not be the one that the version is needed of.
+    fn check_assertion(&mut self, needed_by: Index, library: Index, query: &Query<'_>) {
+        let Some(version) = query.version.filter(|_| !self.glibc.since(41)) else { return };
+        let is_named = |name: &[u8]| self.loaded[library].names.iter().any(|known| known == name);
+        if version.file.is_some_and(is_named) {
+            let node = version.name.to_owned();
+            let error = VersionError { library: Some(library), needed_by, node, flaw: Flaw::Asserts };
+            if !self.version_errors.contains(&error) {
+                self.version_errors.push(error);
             }
         }
     }

@@ -25,6 +25,9 @@ pub enum Flaw {
     WeakNodeMissing,
     /// The library has no such node: the program does not start.
     NodeMissing,
+    /// The library has no version information of any kind, and a reference to this node was looked up in it: up to 2.40
+    /// the loader takes that for a bug, and stops (`elf/dl-lookup.c`, `check_match`).
+    Asserts,
     /// Packed relative relocations without the node that says so: the program does not start.
     RelrWithoutNode,
 }
@@ -32,7 +35,7 @@ pub enum Flaw {
 impl Flaw {
     /// Whether the program does not start, or dlopen fails.
     pub fn is_fatal(self) -> bool {
-        matches!(self, Flaw::NodeMissing | Flaw::RelrWithoutNode)
+        matches!(self, Flaw::NodeMissing | Flaw::Asserts | Flaw::RelrWithoutNode)
     }
 }
 

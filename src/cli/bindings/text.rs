@@ -85,6 +85,10 @@ pub fn problems(out: &mut impl Write, modelled: &Modelled<'_, '_>) -> io::Result
             Flaw::NodeMissing => {
                 writeln!(out, "  {word} {library} has no {node}, which {needed_by} needs; ld.so refuses it")?
             }
+            Flaw::Asserts => writeln!(
+                out,
+                "  {word} {library} has no version information at all, and {needed_by} asks it for {node}: this loader stops there"
+            )?,
             Flaw::RelrWithoutNode => {
                 writeln!(out, "  {word} {needed_by} has DT_RELR and does not need {node}; ld.so refuses it")?
             }
