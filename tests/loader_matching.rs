@@ -2,8 +2,8 @@
 //! The rules are glibc's `elf/dl-lookup.c`, `check_match` and `do_lookup_x`.
 #![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 
-#[path = "support/fixture.rs"]
-mod fixture;
+#[path = "support/built.rs"]
+mod built;
 #[path = "support/ldso.rs"]
 mod ldso;
 #[path = "support/patch.rs"]
@@ -11,7 +11,7 @@ mod patch;
 
 use std::path::{Path, PathBuf};
 
-use fixture::{Fixture, binds, provider, run};
+use built::{Fixture, binds, provider, run};
 use ldso::{With, agreed, model};
 use xdoctor::elf::SymbolKind;
 use xdoctor::loader::{Files, Handle, Objects, Process, Tree, TypeClass};

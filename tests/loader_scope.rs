@@ -2,8 +2,8 @@
 //! does. The rules are those of glibc's `elf/dl-deps.c`, `elf/dl-object.c`, `elf/dl-open.c` and `elf/dl-sym.c`.
 #![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 
-#[path = "support/fixture.rs"]
-mod fixture;
+#[path = "support/built.rs"]
+mod built;
 #[path = "support/ldso.rs"]
 mod ldso;
 #[path = "support/patch.rs"]
@@ -12,7 +12,7 @@ mod patch;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fixture::{Fixture, binds, provider, run};
+use built::{Fixture, binds, provider, run};
 use ldso::{With, agreed};
 use xdoctor::loader::{Files, Handle, Objects, Process, Reason, Refusal, Tree};
 

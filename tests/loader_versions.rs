@@ -2,15 +2,15 @@
 //! compared with what the machine's loader does.
 #![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 
-#[path = "support/fixture.rs"]
-mod fixture;
+#[path = "support/built.rs"]
+mod built;
 #[path = "support/ldso.rs"]
 mod ldso;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use fixture::{Fixture, run};
+use built::{Fixture, run};
 use ldso::With;
 use xdoctor::loader::{Files, Flaw, Objects, Process, Refusal, Tree};
 

@@ -254,6 +254,11 @@ impl<'o, 'f> Process<'o, 'f> {
         self.closure.search.glibc()
     }
 
+    /// The processor's subdirectories that were searched.
+    pub fn hwcaps(&self) -> &Hwcaps {
+        self.closure.search.hwcaps()
+    }
+
     /// Whether it runs with another user's rights (`AT_SECURE`), so that most of the environment is ignored.
     pub fn is_secure(&self) -> bool {
         self.secure

@@ -136,6 +136,11 @@ impl Search {
         &self.glibc
     }
 
+    /// The processor's subdirectories.
+    pub fn hwcaps(&self) -> &Hwcaps {
+        &self.hwcaps
+    }
+
     /// What the dynamic string tokens stand for in an object of that folder.
     pub fn tokens<'t>(&'t self, origin: Option<&'t Path>) -> Tokens<'t> {
         Tokens { origin, lib: self.glibc.lib(), platform: self.hwcaps.platform() }
