@@ -8,9 +8,10 @@ use crate::check::fields::Fields;
 use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
-use crate::loader::{Environment, Files, Objects, Process, Tree};
+use crate::loader::{Environment, Process};
 
-use super::{Context, Found, Kind, deps};
+use super::modelled::{environment, modelled};
+use super::{Context, Found, Kind};
 
 #[derive(Debug)]
 struct BindingsCheck {
@@ -24,7 +25,7 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "the client", Fields::path);
     let symbols = fields.required("symbols", "a symbol, or a list of them", Fields::texts);
     let provider = fields.required("provider", "the library that they must bind to", Fields::path);
-    let environment = deps::environment(fields);
+    let environment = environment(fields);
     Some(Arc::new(BindingsCheck { path: path?, symbols: symbols?, provider: provider?, environment }))
 }
 
@@ -34,20 +35,13 @@ impl Kind for BindingsCheck {
     }
 
     fn run(&self, _: &Context<'_>) -> Found {
-        let files = Files::new();
-        let objects = Objects::new(&files, Tree::host());
-        let process = match Process::start(&objects, &self.path, &self.environment) {
-            Ok(process) => process,
-            Err(error) => {
-                let expected = "a client that ld.so can load";
-                return Finding::violation(Diagnosis::new(Code::WrongType, expected, error.to_string())).into();
+        modelled(&self.path, &self.environment, |process| {
+            let mut finding = Finding::default();
+            for symbol in &self.symbols {
+                self.look_at(symbol, process, &mut finding);
             }
-        };
-        let mut finding = Finding::default();
-        for symbol in &self.symbols {
-            self.look_at(symbol, &process, &mut finding);
-        }
-        finding.into()
+            finding
+        })
     }
 }
 

@@ -8,6 +8,7 @@ mod deps;
 mod git;
 mod library;
 mod loads;
+mod modelled;
 mod path;
 mod smoke;
 mod symbols;
