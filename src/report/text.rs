@@ -89,8 +89,10 @@ pub fn outcome(out: &mut String, check: &Outcome, again: Option<&str>, style: St
         for seen in &check.evidence {
             field(out, "evidence:", seen, style);
         }
-    } else if let Some(first) = check.evidence.first() {
-        field(out, "", first, style);
+    } else {
+        for seen in check.evidence.iter().take(SHOWN) {
+            field(out, "", seen, style);
+        }
     }
     if bad {
         if let Some(fix) = &check.fix {
@@ -102,6 +104,8 @@ pub fn outcome(out: &mut String, check: &Outcome, again: Option<&str>, style: St
     }
 }
 
+/// Lines of evidence for what holds; `-v` shows all.
+const SHOWN: usize = 3;
 const INDENT: usize = 6;
 const NAME: usize = 10;
 

@@ -75,8 +75,7 @@ impl LibraryCheck {
     fn look_at_file(&self, hash: &str, size: u64, finding: &mut Finding) {
         let changed = fs::metadata(&self.path).and_then(|metadata| metadata.modified());
         let changed = changed.map_or_else(|_| "unknown".into(), |t| humantime::format_rfc3339_seconds(t).to_string());
-        finding.saw(format!("{}, {size} bytes, modified {changed}", self.path.display()));
-        finding.saw(format!("sha256 {hash}"));
+        finding.saw(format!("{}, {size} bytes, modified {changed}, sha256 {hash}", self.path.display()));
         if let Some(wanted) = self.sha256.as_ref().filter(|wanted| !wanted.eq_ignore_ascii_case(hash)) {
             finding.violates(Diagnosis::new(Code::HashDiffers, format!("sha256 {wanted}"), format!("sha256 {hash}")));
         }
