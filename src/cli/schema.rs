@@ -10,12 +10,15 @@ use super::{Exit, Output};
 
 /// The schemas that ship with xdoctor: each document's name, and the text of its schema.
 const SCHEMAS: &[(&str, &str)] = &[
+    ("bindings", include_str!("../../checks/schema/bindings.json")),
     ("bundle", include_str!("../../checks/schema/bundle.json")),
     ("check", include_str!("../../checks/schema/check.json")),
     ("codes", include_str!("../../checks/schema/codes.json")),
     ("coverage", include_str!("../../checks/schema/coverage.json")),
+    ("deps", include_str!("../../checks/schema/deps.json")),
     ("diff", include_str!("../../checks/schema/diff.json")),
     ("error", include_str!("../../checks/schema/error.json")),
+    ("explain", include_str!("../../checks/schema/explain.json")),
     ("map", include_str!("../../checks/schema/map.json")),
     ("smoke", include_str!("../../checks/schema/smoke.json")),
     ("symbols", include_str!("../../checks/schema/symbols.json")),

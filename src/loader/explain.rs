@@ -168,7 +168,7 @@ impl<'f> Process<'_, 'f> {
         self.bindings().iter().find(own)?.provider.map(|(index, _)| index as Index)
     }
 
-    /// The objects that may look a name up while they run: they hold it as text, and import dlsym.
+    /// The objects that may look a name up while they run: they hold it as text, import dlsym, and do not define it.
     pub fn may_look_up(&self, name: &[u8]) -> Vec<Dlsym> {
         let text = [b"\0", name, b"\0"].concat();
         let finder = memmem::Finder::new(&text);
@@ -177,6 +177,7 @@ impl<'f> Process<'_, 'f> {
             let is_program = !matches!(loaded.reason, Reason::Interpreter);
             is_program
                 && self.imports_dlsym(index)
+                && !loaded.object.symbols().iter().any(|symbol| symbol.defined && symbol.name == name)
                 && finder.find(constants(loaded.object.bytes(), index, self)).is_some()
         });
         candidates.map(|object| Dlsym { object }).collect()

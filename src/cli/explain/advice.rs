@@ -67,7 +67,11 @@ fn not_asked(process: &Process<'_, '_>, alike: &Alike<'_>, other: &NotAsked) -> 
             "{winner} was linked with -Bsymbolic: it looks in itself first, and no preload comes before it."
         ));
     }
-    let (place, seen) = (process.loaded()[other.object].reason, process.seen(other.object));
+    let seen = process.seen(other.object);
+    let is_preload = |index: Index| matches!(process.loaded()[index].reason, Reason::Preload | Reason::SystemPreload);
+    if is_preload(answered) && !is_preload(other.object) {
+        return Some(format!("{winner} stands in front of {object}, which has it too: it is intercepted there."));
+    }
     Some(match (other.why, answered) {
         (_, 0) => {
             format!("The program itself defines it, and nothing comes before the program: {object} is never asked.")
@@ -76,7 +80,7 @@ fn not_asked(process: &Process<'_, '_>, alike: &Alike<'_>, other: &NotAsked) -> 
             "{object} would answer, but came in by dlopen with RTLD_LOCAL and is not in this scope: preload it, or open it \
              with RTLD_GLOBAL before."
         ),
-        (Unreached::Behind, _) if matches!(place, Reason::Preload | Reason::SystemPreload) => {
+        (Unreached::Behind, _) if is_preload(other.object) => {
             format!("{object} is preloaded behind {winner}: name it first.")
         }
         (Unreached::Behind, _) => {
