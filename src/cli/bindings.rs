@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use globset::{GlobBuilder, GlobMatcher};
 use rayon::prelude::*;
 
-use super::model::{ModelArgs, Modelled, shown, unusable};
+use super::model::{ModelArgs, Modelled, shown, unmodelled, unusable};
 use super::output::Format;
 use super::{Exit, Output};
 use crate::loader::{Files, Objects, Unmodelled};
@@ -107,7 +107,9 @@ fn answer(args: &Args, output: Output, objects: &Objects<'_>, target: &Path) -> 
     let modelled = Modelled::new(objects, target, &args.model.environment(), &args.model.modules());
     let modelled = match modelled {
         Ok(modelled) => modelled,
-        Err(error) if args.targets.len() > 1 => return Ok(unmodelled(&error, output)),
+        Err(error) if args.targets.len() > 1 || unmodelled(&error) != Exit::Unusable => {
+            return Ok(left_out(&error, output));
+        }
         Err(error) => return Err(unusable(error.path(), error.to_string()).into()),
     };
     let rows = Rows::new(&modelled.process, &args.select);
@@ -124,11 +126,11 @@ fn answer(args: &Args, output: Output, objects: &Objects<'_>, target: &Path) -> 
     Ok(Answer { printed, remark: None, exit })
 }
 
-/// One of several targets that cannot be modelled: the others are, all the same.
-fn unmodelled(error: &Unmodelled, output: Output) -> Answer {
+/// A target that cannot be modelled, and does not stop the others.
+fn left_out(error: &Unmodelled, output: Output) -> Answer {
     let printed = match output.format {
         Format::Json => format!("{}\n", document::error(&error.to_string(), &shown(error.path()))).into_bytes(),
         Format::Text => Vec::new(),
     };
-    Answer { printed, remark: Some(error.to_string()), exit: Exit::Unusable }
+    Answer { printed, remark: Some(error.to_string()), exit: unmodelled(error) }
 }

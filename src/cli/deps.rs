@@ -6,7 +6,7 @@ mod tree;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::model::{ModelArgs, Modelled, unusable};
+use super::model::{ModelArgs, Modelled, unmodelled, unusable};
 use super::output::Format;
 use super::{Exit, Output};
 use crate::loader::{Files, Objects};
@@ -36,8 +36,16 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Holds;
     for target in &args.targets {
-        let modelled = Modelled::new(&objects, target, &args.model.environment(), &args.model.modules())
-            .map_err(|error| unusable(error.path(), error.to_string()))?;
+        let modelled = Modelled::new(&objects, target, &args.model.environment(), &args.model.modules());
+        let modelled = match modelled {
+            Ok(modelled) => modelled,
+            Err(error) if unmodelled(&error) != Exit::Unusable => {
+                output.remark(&error);
+                exit = exit.and(unmodelled(&error));
+                continue;
+            }
+            Err(error) => return Err(unusable(error.path(), error.to_string()).into()),
+        };
         match output.format {
             Format::Json => document::write(&mut out, &modelled)?,
             Format::Text => tree::write(&mut out, output, &modelled)?,

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::model::{ModelArgs, Modelled, unusable};
+use super::model::{ModelArgs, Modelled, unmodelled, unusable};
 use super::output::Format;
 use super::{Exit, Output};
 use crate::loader::{Answer, Dlsym, Files, Instead, Match, Objects, Process, Verdict, Walk};
@@ -38,8 +38,14 @@ pub struct Args {
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let files = Files::new();
     let objects = Objects::new(&files, args.model.tree()?);
-    let modelled = Modelled::new(&objects, &args.target, &args.model.environment(), &args.model.modules())
-        .map_err(|error| unusable(error.path(), error.to_string()))?;
+    let modelled = match Modelled::new(&objects, &args.target, &args.model.environment(), &args.model.modules()) {
+        Ok(modelled) => modelled,
+        Err(error) if unmodelled(&error) != Exit::Unusable => {
+            output.remark(&error);
+            return Ok(unmodelled(&error));
+        }
+        Err(error) => return Err(unusable(error.path(), error.to_string()).into()),
+    };
     let explanation = Explanation::new(&modelled, &args.symbol);
     let mut out = io::BufWriter::new(io::stdout().lock());
     match output.format {

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::Unusable;
+use super::{Exit, Unusable};
 use crate::loader::{
     Environment, Index, Loaded, Module, Objects, Process, Reason, Refusal, Seen, Tree, Unmodelled, Where, locate,
 };
@@ -124,6 +124,14 @@ fn in_tree(tree: &Tree, target: &Path) -> PathBuf {
     let bare = target.components().count() == 1 && !target.exists();
     let found = if bare { locate(target.as_os_str(), None) } else { None };
     found.map_or(absolute, |found| found.path)
+}
+
+/// How a target ends that cannot be modelled: another libc's is undetermined, all else is unusable.
+pub fn unmodelled(error: &Unmodelled) -> Exit {
+    match error {
+        Unmodelled::OtherLoader { .. } => Exit::Undetermined,
+        Unmodelled::Refused { .. } | Unmodelled::NotLoadable { .. } => Exit::Unusable,
+    }
 }
 
 /// An input that cannot be used.
