@@ -4,7 +4,7 @@ mod document;
 mod rows;
 mod text;
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -65,7 +65,7 @@ fn glob(text: &str) -> Result<GlobMatcher, globset::Error> {
     GlobBuilder::new(text).literal_separator(false).build().map(|glob| glob.compile_matcher())
 }
 
-/// What is printed of one target, and how it went.
+/// What is printed of one of several targets, and how it went.
 struct Answer {
     printed: Vec<u8>,
     remark: Option<String>,
@@ -82,48 +82,72 @@ const BATCH: usize = 64;
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let files = Files::new();
     let objects = Objects::new(&files, args.model.tree()?);
-    let mut out = io::stdout().lock();
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut exit = Exit::Holds;
-    for batch in args.targets.chunks(BATCH) {
-        let answers: Vec<Answer> = match batch {
-            [one] => vec![answer(args, output, &objects, one)?],
-            several => {
-                several.par_iter().map(|target| answer(args, output, &objects, target)).collect::<Result<_, _>>()?
+    if let [target] = args.targets.as_slice() {
+        exit = only(args, output, &objects, target, &mut out)?;
+    } else {
+        for batch in args.targets.chunks(BATCH) {
+            let one = |target: &PathBuf| one_of_several(args, output, &objects, target);
+            for answer in batch.par_iter().map(one).collect::<Result<Vec<Answer>, _>>()? {
+                out.write_all(&answer.printed)?;
+                if let Some(remark) = answer.remark {
+                    output.remark(remark);
+                }
+                exit = exit.and(answer.exit);
             }
-        };
-        for answer in answers {
-            out.write_all(&answer.printed)?;
-            if let Some(remark) = answer.remark {
-                output.remark(remark);
-            }
-            exit = exit.and(answer.exit);
         }
     }
     out.flush()?;
     Ok(exit)
 }
 
-fn answer(args: &Args, output: Output, objects: &Objects<'_>, target: &Path) -> anyhow::Result<Answer> {
-    let modelled = Modelled::new(objects, target, &args.model.environment(), &args.model.modules());
-    let modelled = match modelled {
-        Ok(modelled) => modelled,
-        Err(error) if args.targets.len() > 1 || unmodelled(&error) != Exit::Unusable => {
-            return Ok(left_out(&error, output));
+fn model<'o, 'f>(args: &Args, objects: &'o Objects<'f>, target: &Path) -> Result<Modelled<'o, 'f>, Unmodelled> {
+    Modelled::new(objects, target, &args.model.environment(), &args.model.modules())
+}
+
+/// The only target: what is known of it is printed while it is gathered.
+fn only(
+    args: &Args,
+    output: Output,
+    objects: &Objects<'_>,
+    target: &Path,
+    out: &mut impl Write,
+) -> anyhow::Result<Exit> {
+    match model(args, objects, target) {
+        Ok(modelled) => Ok(print(args, output, &modelled, out)?),
+        Err(error) if unmodelled(&error) == Exit::Unusable => Err(unusable(error.path(), error.to_string()).into()),
+        Err(error) => {
+            let answer = left_out(&error, output);
+            out.write_all(&answer.printed)?;
+            output.remark(&error);
+            Ok(answer.exit)
         }
-        Err(error) => return Err(unusable(error.path(), error.to_string()).into()),
-    };
-    let rows = Rows::new(&modelled.process, &args.select);
-    let mut printed = Vec::new();
-    match output.format {
-        Format::Json => document::write(&mut printed, args, &modelled, &rows)?,
-        Format::Text => text::write(&mut printed, args, output, &modelled, &rows)?,
     }
-    let exit = match modelled.holds() {
+}
+
+fn one_of_several(args: &Args, output: Output, objects: &Objects<'_>, target: &Path) -> io::Result<Answer> {
+    match model(args, objects, target) {
+        Ok(modelled) => {
+            let mut printed = Vec::new();
+            let exit = print(args, output, &modelled, &mut printed)?;
+            Ok(Answer { printed, remark: None, exit })
+        }
+        Err(error) => Ok(left_out(&error, output)),
+    }
+}
+
+fn print(args: &Args, output: Output, modelled: &Modelled<'_, '_>, out: &mut impl Write) -> io::Result<Exit> {
+    let rows = Rows::new(&modelled.process, &args.select);
+    match output.format {
+        Format::Json => document::write(out, args, modelled, &rows)?,
+        Format::Text => text::write(out, args, output, modelled, &rows)?,
+    }
+    Ok(match modelled.holds() {
         _ if args.select.is_given() && rows.is_empty() => Exit::NothingSelected,
         true => Exit::Holds,
         false => Exit::Fails,
-    };
-    Ok(Answer { printed, remark: None, exit })
+    })
 }
 
 /// A target that cannot be modelled, and does not stop the others.

@@ -71,6 +71,37 @@ impl<'a> HashTable<'a> {
     }
 }
 
+/// The Bloom filter of a GNU hash table, in the form that nearly all files have it: 64-bit words, least byte first. It is
+/// small, and asked far more often than the table behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct Bloom<'a> {
+    words: &'a [[u8; 8]],
+    shift: u32,
+}
+
+impl Bloom<'_> {
+    /// Whether the table can hold a name of that hash.
+    #[inline]
+    pub fn may_hold(&self, hash: u32) -> bool {
+        let word = (hash / 64) as usize & self.words.len().wrapping_sub(1);
+        let word = self.words.get(word).map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let second = hash.checked_shr(self.shift).unwrap_or(0);
+        word >> (hash % 64) & word >> (second % 64) & 1 == 1
+    }
+}
+
+impl<'a> HashTable<'a> {
+    /// The Bloom filter alone, where the table is a GNU one of a 64-bit little-endian file with a power of two of words.
+    pub fn bloom(&self) -> Option<Bloom<'a>> {
+        let HashTable::Gnu(table) = self else { return None };
+        if !table.reader.is_64() || !table.reader.ctx.is_little_endian() || !table.bloom_words.is_power_of_two() {
+            return None;
+        }
+        let (words, _) = table.reader.bytes.get(table.bloom_at..table.buckets_at)?.as_chunks();
+        Some(Bloom { words, shift: table.bloom_shift })
+    }
+}
+
 /// Symbol indices that a hash table yields for a name.
 #[derive(Clone, Debug)]
 pub struct Chain<'a>(State<'a>);

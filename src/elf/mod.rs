@@ -42,7 +42,7 @@ pub use dynamic::Dynamic;
 pub use error::ElfError;
 pub(crate) use escape::is_plain;
 pub use escape::{Escaped, escape};
-pub use hash::{Chain, HashTable, NameHash, gnu_hash, sysv_hash};
+pub use hash::{Bloom, Chain, HashTable, NameHash, gnu_hash, sysv_hash};
 pub use image::Image;
 pub use mapped::Mapped;
 pub use names::{Binding, ByteOrder, Class, Kind, Machine, SymbolKind, Visibility};

@@ -18,6 +18,13 @@ impl<'a> Strings<'a> {
         rest.get(..memchr::memchr(0, rest)?)
     }
 
+    /// Whether that name, and nothing behind it, stands at `offset`.
+    #[inline]
+    pub fn is_at(self, offset: usize, name: &[u8]) -> bool {
+        let rest = self.0.get(offset..).unwrap_or_default();
+        rest.get(name.len()) == Some(&0) && rest.starts_with(name)
+    }
+
     /// Like [`Strings::get`], with [`CORRUPT`] in place of nothing.
     pub fn name(self, offset: usize) -> &'a [u8] {
         self.get(offset).unwrap_or(CORRUPT)

@@ -153,8 +153,17 @@ impl<'a> Symbols<'a> {
         if index >= self.count {
             return None;
         }
+        if self.reader.is_64() && self.reader.ctx.is_little_endian() {
+            return self.table.get(index * SYMBOL_64..)?.first_chunk().map(little_endian_64);
+        }
         let table = Reader { bytes: self.table, ctx: self.reader.ctx };
         table.structure(index * Sym::size(table.ctx.container))
+    }
+
+    /// Whether an entry has that name. Unlike [`Symbols::name`] it does not look for the name's end.
+    #[inline]
+    pub fn is_named(&self, index: usize, name: &[u8]) -> bool {
+        self.raw(index).is_some_and(|raw| self.strings.is_at(raw.st_name, name))
     }
 
     /// The name of an entry, without the rest.
@@ -245,6 +254,24 @@ impl<'s, 'a> IntoIterator for &'s Symbols<'a> {
 
     fn into_iter(self) -> Iter<'s, 'a> {
         self.iter()
+    }
+}
+
+/// Bytes of an entry of 64-bit files.
+const SYMBOL_64: usize = 24;
+
+/// An entry as nearly all files have it: symbols are read more often than anything else.
+#[inline]
+fn little_endian_64(bytes: &[u8; SYMBOL_64]) -> Sym {
+    let [n0, n1, n2, n3, st_info, st_other, x0, x1, rest @ ..] = *bytes;
+    let [v0, v1, v2, v3, v4, v5, v6, v7, s0, s1, s2, s3, s4, s5, s6, s7] = rest;
+    Sym {
+        st_name: u32::from_le_bytes([n0, n1, n2, n3]) as usize,
+        st_info,
+        st_other,
+        st_shndx: usize::from(u16::from_le_bytes([x0, x1])),
+        st_value: u64::from_le_bytes([v0, v1, v2, v3, v4, v5, v6, v7]),
+        st_size: u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
     }
 }
 

@@ -4,7 +4,7 @@ use super::Process;
 use super::closure::Index;
 use super::lookup::Query;
 use super::references::TypeClass;
-use super::relocate::walk;
+use super::relocate::{Scope, walk};
 use crate::elf::{NameHash, Version, sysv_hash};
 
 /// Where dlsym looks.
@@ -40,7 +40,8 @@ impl Process<'_, '_> {
                 list.get(place + 1..)?.to_vec()
             }
         };
-        walk(self.loaded(), &query, &scope, self.glibc()).map(|(index, answer)| (index, answer.symbol))
+        walk(self.loaded(), &query, &Scope::new(scope, self.loaded()), self.glibc())
+            .map(|(index, answer)| (index, answer.symbol))
     }
 
     /// The object at the top of the chain of those that brought an object in.

@@ -74,14 +74,15 @@ pub fn ask(
     glibc: &Glibc,
     mut seen: impl FnMut(u32, Verdict),
 ) -> Option<Answer> {
-    let table = object.table()?;
-    let mut candidates = table.candidates(&query.name).peekable();
     // Nearly every object has no such name.
-    candidates.peek()?;
+    if !object.may_define(query.name.gnu) {
+        return None;
+    }
+    let candidates = object.table()?.candidates(&query.name);
     let prefers_exact = glibc.since(42);
     let (mut first, mut only, mut versioned) = (None, None, 0);
     for index in candidates {
-        if object.symbols().name(index) != Some(query.name.name) {
+        if !object.symbols().is_named(index, query.name.name) {
             continue;
         }
         let verdict = judge(object, index, query);

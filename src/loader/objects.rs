@@ -12,7 +12,7 @@ use elsa::sync::FrozenVec;
 
 use super::references::{Reference, references};
 use super::{Cache, Glibc, Tree};
-use crate::elf::{ElfError, HashTable, Image, Mapped, Symbols};
+use crate::elf::{Bloom, ElfError, HashTable, Image, Mapped, Symbols};
 
 /// The mapped files. [`Objects`] borrows from it.
 #[derive(Debug, Default)]
@@ -41,7 +41,8 @@ pub struct Object<'f> {
     bytes: &'f [u8],
     symbols: Symbols<'f>,
     table: Option<HashTable<'f>>,
-    references: OnceLock<Box<[Reference]>>,
+    bloom: Option<Bloom<'f>>,
+    references: OnceLock<Box<[Reference<'f>]>>,
 }
 
 impl<'f> Object<'f> {
@@ -49,7 +50,8 @@ impl<'f> Object<'f> {
         let image = Image::parse(bytes)?;
         let symbols = image.symbols()?;
         let table = image.hash_table()?;
-        Ok(Object { id, metadata, image, bytes, symbols, table, references: OnceLock::new() })
+        let bloom = table.as_ref().and_then(HashTable::bloom);
+        Ok(Object { id, metadata, image, bytes, symbols, table, bloom, references: OnceLock::new() })
     }
 
     /// Which file it is.
@@ -82,8 +84,14 @@ impl<'f> Object<'f> {
         self.table.as_ref()
     }
 
+    /// Whether it can define a name of that GNU hash: false is certain.
+    #[inline]
+    pub fn may_define(&self, hash: u32) -> bool {
+        self.bloom.is_none_or(|bloom| bloom.may_hold(hash))
+    }
+
     /// What its relocations ask for.
-    pub fn references(&self) -> &[Reference] {
+    pub fn references(&self) -> &[Reference<'f>] {
         self.references.get_or_init(|| references(&self.image, &self.symbols))
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::closure::{Closure, Index, Loaded, Missing, Reason};
-use super::relocate::{Binding, Relocator, Uniques};
+use super::relocate::{Binding, Relocator, Scope, Uniques};
 use super::scope::{List, Scopes, Seen};
 use super::search::{NotFound, Platform, Search};
 use super::versions::{self, VersionError};
@@ -181,15 +181,20 @@ impl<'o, 'f> Process<'o, 'f> {
     /// affair, also in a second copy of it that a module brings in.
     pub(super) fn relocate(&mut self, order: &[Index]) {
         self.relocated_in.resize(self.closure.loaded.len(), None);
-        let mut last: Option<(&[List], Arc<[Index]>)> = None;
+        // Most objects have the scope of the one before.
+        let mut last: Option<(&[List], Members<'_>)> = None;
         for &index in order.iter().rev() {
             if Some(self.closure.loaded[index].object.id()) == self.loader || self.relocated_in[index].is_some() {
                 continue;
             }
             let lists = self.scopes.lists_of(index);
-            let scope = match last.take() {
-                Some((known, scope)) if known == lists => scope,
-                _ => self.scopes.of(index).into(),
+            let (members, scope) = match &last {
+                Some((known, scope)) if *known == lists => scope,
+                _ => {
+                    let members: Arc<[Index]> = self.scopes.of(index).into();
+                    let scope = Scope::new(members.iter().copied(), &self.closure.loaded);
+                    &last.insert((lists, (members, scope))).1
+                }
             };
             let mut relocator = Relocator {
                 loaded: &self.closure.loaded,
@@ -198,9 +203,8 @@ impl<'o, 'f> Process<'o, 'f> {
                 bindings: &mut self.bindings,
                 version_errors: &mut self.version_errors,
             };
-            relocator.relocate(index, &scope);
-            self.relocated_in[index] = Some(Arc::clone(&scope));
-            last = Some((lists, scope));
+            relocator.relocate(index, scope);
+            self.relocated_in[index] = Some(Arc::clone(members));
         }
     }
 
@@ -264,6 +268,9 @@ impl<'o, 'f> Process<'o, 'f> {
         self.secure
     }
 }
+
+/// A scope's objects, and the same made ready to be asked.
+type Members<'f> = (Arc<[Index]>, Scope<'f>);
 
 /// The search of a process, and its loader's file.
 fn search<'f>(

@@ -1,6 +1,6 @@
 //! What an object asks of others: its symbolic relocations, one entry for each symbol.
 
-use crate::elf::{Binding, Class, Image, Machine, Symbols, Visibility};
+use crate::elf::{Binding, Class, Image, Machine, NameHash, Symbols, Visibility};
 
 /// How a relocation asks for its symbol (`elf_machine_type_class` in glibc's `sysdeps/<machine>/dl-machine.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,16 +36,22 @@ impl TypeClasses {
 
 /// A symbol that an object's relocations name, and that is looked up.
 #[derive(Clone, Copy, Debug)]
-pub struct Reference {
+pub struct Reference<'f> {
+    /// Its name, hashed.
+    pub name: NameHash<'f>,
     /// Its index in the object's dynamic symbol table.
     pub symbol: u32,
+    /// Its version's index, and the hidden bit.
+    pub versym: u16,
     /// How it is asked for.
     pub classes: TypeClasses,
+    /// Its object's own definition is kept, where it has one.
+    pub protected: bool,
 }
 
 /// The references of an object in the order of its symbol table. A symbol that is local, hidden or internal is not
 /// looked up and so is no reference (glibc, `elf/dl-reloc.c`, `RESOLVE_MAP`).
-pub(super) fn references(image: &Image<'_>, symbols: &Symbols<'_>) -> Box<[Reference]> {
+pub(super) fn references<'f>(image: &Image<'f>, symbols: &Symbols<'f>) -> Box<[Reference<'f>]> {
     let mut classes = vec![TypeClasses::default(); symbols.len()];
     let (machine, elf_class) = (image.machine(), image.class());
     for relocation in image.relocations().filter(|relocation| relocation.symbol != 0) {
@@ -56,15 +62,23 @@ pub(super) fn references(image: &Image<'_>, symbols: &Symbols<'_>) -> Box<[Refer
         }
     }
     let asked = classes.iter().enumerate().filter(|(_, classes)| **classes != TypeClasses::default());
-    asked
-        .filter(|(index, _)| symbols.raw(*index).is_some_and(|raw| is_looked_up(raw.st_bind(), raw.st_visibility())))
-        .map(|(index, &classes)| Reference { symbol: index as u32, classes })
-        .collect()
+    asked.filter_map(|(index, &classes)| reference(symbols, index, classes)).collect()
 }
 
-fn is_looked_up(binding: u8, visibility: u8) -> bool {
-    Binding::from(binding) != Binding::Local
-        && !matches!(Visibility::from(visibility), Visibility::Hidden | Visibility::Internal)
+fn reference<'f>(symbols: &Symbols<'f>, index: usize, classes: TypeClasses) -> Option<Reference<'f>> {
+    let raw = symbols.raw(index)?;
+    let visibility = Visibility::from(raw.st_visibility());
+    let is_local = Binding::from(raw.st_bind()) == Binding::Local;
+    if is_local || matches!(visibility, Visibility::Hidden | Visibility::Internal) {
+        return None;
+    }
+    Some(Reference {
+        name: NameHash::new(symbols.name(index)?),
+        symbol: index as u32,
+        versym: symbols.versym(index),
+        classes,
+        protected: visibility == Visibility::Protected,
+    })
 }
 
 /// The class of a relocation type; `None` for types that name no symbol. Type 0 is `NONE` on every machine.

@@ -36,24 +36,37 @@ struct Summary {
     version_errors: usize,
 }
 
+/// How many bytes of rows are gathered before they are written.
+const CHUNK: usize = 1 << 15;
+
 /// Writes the document of one target, on one line.
-pub fn write(out: &mut Vec<u8>, args: &Args, modelled: &Modelled<'_, '_>, rows: &Rows<'_, '_, '_>) -> io::Result<()> {
+pub fn write(
+    out: &mut impl Write,
+    args: &Args,
+    modelled: &Modelled<'_, '_>,
+    rows: &Rows<'_, '_, '_>,
+) -> io::Result<()> {
     let paths = model::paths(modelled);
-    serde_json::to_writer(&mut *out, &head(args, modelled, rows, &paths))?;
-    if args.summary {
-        return out.write_all(b"\n");
-    }
-    // The list goes in where the head's object ends.
-    out.pop();
-    out.extend_from_slice(b",\"bindings\":[");
-    let quoted: Vec<String> = paths.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
-    for (number, row) in rows.iter().enumerate() {
-        if number > 0 {
-            out.push(b',');
+    let mut text = serde_json::to_vec(&head(args, modelled, rows, &paths))?;
+    if !args.summary {
+        // The list goes in where the head's object ends.
+        text.pop();
+        text.extend_from_slice(b",\"bindings\":[");
+        let quoted: Vec<String> = paths.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+        for (number, row) in rows.iter().enumerate() {
+            if number > 0 {
+                text.push(b',');
+            }
+            write_row(&mut text, &row, &quoted);
+            if text.len() > CHUNK {
+                out.write_all(&text)?;
+                text.clear();
+            }
         }
-        write_row(out, &row, &quoted);
+        text.extend_from_slice(b"]}");
     }
-    out.write_all(b"]}\n")
+    text.push(b'\n');
+    out.write_all(&text)
 }
 
 fn head<'d>(args: &Args, modelled: &'d Modelled<'_, '_>, rows: &Rows<'_, '_, '_>, paths: &'d [String]) -> Head<'d> {

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use globset::GlobMatcher;
 
 use super::Select;
-use crate::elf::{Binding as SymbolBinding, Symbol, SymbolKind, escape};
+use crate::elf::{Binding as SymbolBinding, SymbolKind, escape};
 use crate::loader::{Binding, Index, Loaded, Process, TypeClass};
 
 /// The bindings of a process that are selected.
@@ -83,15 +83,18 @@ impl<'p, 'o, 'f> Rows<'p, 'o, 'f> {
         let loaded = self.process.loaded();
         let symbols = loaded[binding.referrer as usize].object.symbols();
         let reference = symbols.get(binding.reference as usize)?;
-        let definition =
-            binding.provider.and_then(|(index, at)| loaded[index as usize].object.symbols().get(at as usize));
+        let definition = binding.provider.and_then(|(index, at)| {
+            let symbols = loaded[index as usize].object.symbols();
+            let kind = SymbolKind::from(symbols.raw(at as usize)?.st_type());
+            Some((kind, symbols.versions().get(symbols.versym(at as usize))))
+        });
         Some(Row {
             referrer: binding.referrer as usize,
             provider: binding.provider.map(|(index, _)| index as usize),
             symbol: reference.name,
             version: reference.version.map(|version| version.name),
-            provider_version: definition.and_then(|symbol| symbol.version).map(|version| version.name),
-            kind: kind(binding.class, definition.as_ref().unwrap_or(&reference)),
+            provider_version: definition.and_then(|(_, version)| version).map(|version| version.name),
+            kind: kind(binding.class, definition.map_or(reference.kind, |(kind, _)| kind)),
             weak: reference.binding == SymbolBinding::Weak,
         })
     }
@@ -116,8 +119,8 @@ fn matches(glob: &Option<GlobMatcher>, loaded: &Loaded<'_>) -> bool {
         || name.is_some_and(|name| glob.is_match(name))
 }
 
-fn kind(class: TypeClass, symbol: &Symbol<'_>) -> &'static str {
-    match (class, symbol.kind) {
+fn kind(class: TypeClass, kind: SymbolKind) -> &'static str {
+    match (class, kind) {
         (TypeClass::Copy, _) => "copy",
         (_, SymbolKind::Ifunc) => "ifunc",
         (_, SymbolKind::Tls) => "tls",
