@@ -339,3 +339,32 @@ fn rule_24_rtld_next_takes_the_newest_version_and_rtld_default_the_callers_scope
         assert_eq!(run(&program, &With::default()), if expected == "V2" { 2 } else { 1 });
     }
 }
+
+#[test]
+fn a_module_is_refused_exactly_where_its_thread_local_variables_find_no_room_at_fixed_places() {
+    let fixture = Fixture::new();
+    let opener = fixture.program("opener", "opener.c", &[]);
+    let library = |size: usize| {
+        let size = (format!("libroom{size}.so"), format!("-DSIZE={size}"));
+        fixture.library(&size.0, "static_tls.c", &[&size.1])
+    };
+    let opens = |with: &With| {
+        let predicted = modelled(&opener, with, |mut process| {
+            with.modules.iter().map(|module| process.open(module).err()).collect::<Vec<_>>()
+        });
+        let refused = predicted.iter().any(Option::is_some);
+        assert!(predicted.iter().flatten().all(|why| *why == Refusal::StaticTls), "{predicted:?}");
+        assert_eq!(run(&opener, with) == 97, refused, "{:?}", with.modules);
+        !refused
+    };
+    // The edge is where the loader has it: found by halving.
+    let (mut fits, mut too_much) = (1, 1 << 16);
+    while too_much - fits > 1 {
+        let middle = (fits + too_much) / 2;
+        if opens(&With::modules(&[(&library(middle), "local")])) { fits = middle } else { too_much = middle }
+    }
+    assert!(fits > 500 && too_much < 10_000, "{fits}");
+    let (first, second, small) = (library(800), library(801), library(8));
+    opens(&With::modules(&[(&first, "local"), (&second, "local"), (&small, "local")]));
+    opens(&With::modules(&[(&first, "local"), (&library(fits), "local")]));
+}

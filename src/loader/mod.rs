@@ -33,6 +33,7 @@ mod relocate;
 mod scope;
 mod search;
 mod secure;
+mod tls;
 mod tree;
 mod versions;
 

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::closure::{Index, Reason};
 use super::scope::List;
+use super::tls::StaticTls;
 use super::{Process, order, versions};
 use crate::elf::Binding;
 
@@ -30,6 +31,8 @@ pub enum Refusal {
     NoOpen,
     /// A version that it needs is not there: see [`Process::version_errors`].
     Version,
+    /// There is no room left for thread-local variables at fixed places.
+    StaticTls,
     /// A strong reference resolves nowhere: see [`Process::bindings`].
     Undefined,
 }
@@ -41,6 +44,7 @@ impl Refusal {
             Refusal::Missing => "missing",
             Refusal::NoOpen => "no-open",
             Refusal::Version => "version",
+            Refusal::StaticTls => "static-tls",
             Refusal::Undefined => "undefined",
         }
     }
@@ -57,6 +61,7 @@ impl Process<'_, '_> {
         if opened.is_err() {
             self.closure.refuse(before.0);
             self.forget_uniques(before.0);
+            self.static_tls.iter_mut().for_each(|tls| tls.forget(before.0));
             let loaded = self.closure.loaded.len();
             // What was not got as far as relocation needs a scope all the same.
             let without = self.scopes.len()..loaded;
@@ -86,6 +91,12 @@ impl Process<'_, '_> {
         let tree = self.scopes.add_root(root, list);
         self.scopes.add_objects(&self.closure.loaded, new, tree, module.deepbind);
         self.relocate(&order);
+        let bound = self.bindings.get(bindings..).unwrap_or_default();
+        let tls = self.static_tls.get_or_insert_with(|| StaticTls::at_start(&self.closure.loaded[..first]));
+        let loaded = &self.closure.loaded;
+        if !order.iter().rev().filter(|&&index| index >= first).all(|&index| tls.fits(index, loaded, bound)) {
+            return Err(Refusal::StaticTls);
+        }
         if self.bindings()[bindings..].iter().any(|binding| self.is_unresolved(binding)) {
             return Err(Refusal::Undefined);
         }

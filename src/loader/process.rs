@@ -9,6 +9,7 @@ use super::closure::{Closure, Index, Loaded, Missing, Reason};
 use super::relocate::{Binding, Relocator, Scope, Uniques};
 use super::scope::{List, Scopes, Seen};
 use super::search::{NotFound, Platform, Search};
+use super::tls::StaticTls;
 use super::versions::{self, VersionError};
 use super::{FileId, Glibc, Hwcaps, Object, Objects, Refused, Tree, order, secure};
 use crate::elf::Kind;
@@ -31,7 +32,9 @@ pub struct Process<'o, 'f> {
     pub(super) scopes: Scopes,
     pub(super) version_errors: Vec<VersionError>,
     uniques: Uniques,
-    bindings: Vec<Binding>,
+    pub(super) bindings: Vec<Binding>,
+    /// Once a module was opened: the room for thread-local variables at fixed places.
+    pub(super) static_tls: Option<StaticTls>,
     /// The scope that each object was relocated in: later modules may change it, but not what was bound.
     relocated_in: Vec<Option<Arc<[Index]>>>,
     secure: bool,
@@ -109,6 +112,7 @@ impl<'o, 'f> Process<'o, 'f> {
             version_errors: Vec::new(),
             uniques: Uniques::new(),
             bindings: Vec::new(),
+            static_tls: None,
             relocated_in: Vec::new(),
             secure: secure::is_secure(&program, &objects.tree().on_host(target)),
             interpreter,

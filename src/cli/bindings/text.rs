@@ -99,6 +99,7 @@ pub fn problems(out: &mut impl Write, modelled: &Modelled<'_, '_>) -> io::Result
             Refusal::Missing => "something that it needs is missing",
             Refusal::NoOpen => "it says of itself that it must not be opened (DF_1_NOOPEN)",
             Refusal::Version => "a version that it needs is not there",
+            Refusal::StaticTls => "its thread-local variables find no room at fixed places: preload it",
             Refusal::Undefined => "a reference of its own is undefined",
         };
         writeln!(out, "  {} dlopen of {} fails: {why}", "refused:".red().bold(), module.name.display())?;
