@@ -22,6 +22,19 @@ pub enum Status {
     Undetermined,
 }
 
+impl Status {
+    /// The word for it, the same in every report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Pass => "pass",
+            Status::Warn => "warn",
+            Status::Fail => "fail",
+            Status::Skip => "skip",
+            Status::Undetermined => "undetermined",
+        }
+    }
+}
+
 /// Where a check stands in its checklist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Location {

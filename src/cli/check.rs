@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 
-use crate::check::{self, BadChecklist, Checklist, LocateError, Located, Options, Results, Selection};
+use crate::check::{self, BadChecklist, Checklist, LocateError, Located, Options, Results, Selection, Status};
 use crate::probe::{shell_word, watch_for_interrupts};
 use crate::report::{self, Run, Style};
 use crate::sample::Sample;
@@ -50,9 +50,10 @@ pub struct Args {
     /// What must be there: without it a check that would be skipped fails
     #[arg(long, value_enum, value_name = "WHAT")]
     require: Vec<Require>,
-    /// Write a report besides; `-` is stdout; repeatable
+    /// Write a report besides: text, json, junit, sarif, tap, github, markdown, prometheus or fleet; `-` is stdout, in
+    /// place of the text; repeatable
     #[arg(long = "report", value_name = "FORMAT=PATH", value_parser = format_and_path)]
-    reports: Vec<(Format, PathBuf)>,
+    reports: Vec<(ReportFormat, PathBuf)>,
     /// Keep every child's whole output in this folder
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
@@ -72,14 +73,40 @@ enum Require {
     Gpu,
 }
 
+/// What `--report` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    /// For people, 80 columns, without colour
+    Text,
+    /// The document of --format json
+    Json,
+    /// JUnit XML: Jenkins, GitLab
+    Junit,
+    /// SARIF 2.1.0: code scanning
+    Sarif,
+    /// TAP 14
+    Tap,
+    /// Annotations of GitHub Actions
+    Github,
+    /// A results page
+    Markdown,
+    /// Metrics for node_exporter's textfile collector
+    Prometheus,
+    /// Sorted lines, the same bytes on equal machines
+    Fleet,
+}
+
 fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn format_and_path(text: &str) -> Result<(Format, PathBuf), String> {
+fn format_and_path(text: &str) -> Result<(ReportFormat, PathBuf), String> {
     let (format, path) = text.split_once('=').ok_or("expected FORMAT=PATH")?;
-    Ok((Format::from_str(format, false)?, path.into()))
+    let known = ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    let known = known.map(|value| value.get_name().to_owned()).collect::<Vec<_>>().join(", ");
+    let format = ReportFormat::from_str(format, false).map_err(|_| format!("expected FORMAT to be one of {known}"))?;
+    Ok((format, path.into()))
 }
 
 /// Runs the command.
@@ -126,11 +153,13 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let exit = exit(&results, args);
     let run = Run {
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        folder: std::env::current_dir().unwrap_or_default(),
         title: &checklist.title,
         checklist: checklist.source.clone(),
         arguments: arguments(args),
         vars: checklist.variables.known(),
         results: &results,
+        raised: raised(args),
         exit_status: exit.status(ExitStyle::Plain),
     };
     let printed = print(&run, args, output);
@@ -165,10 +194,20 @@ fn unusable(bad: BadChecklist) -> anyhow::Error {
     })
 }
 
+/// What counts as a failure besides one.
+fn raised(args: &Args) -> Vec<Status> {
+    let status = |fail_on: &FailOn| match fail_on {
+        FailOn::Warn => Status::Warn,
+        FailOn::Skip => Status::Skip,
+    };
+    args.fail_on.iter().map(status).collect()
+}
+
 fn exit(results: &Results, args: &Args) -> Exit {
     let summary = &results.summary;
-    let raised = |status, count| args.fail_on.contains(&status) && count > 0;
-    if summary.failed > 0 || raised(FailOn::Warn, summary.warned) || raised(FailOn::Skip, summary.skipped) {
+    let raised = raised(args);
+    let raised = |status, count| raised.contains(&status) && count > 0;
+    if summary.failed > 0 || raised(Status::Warn, summary.warned) || raised(Status::Skip, summary.skipped) {
         Exit::Fails
     } else if summary.undetermined > 0 {
         Exit::Undetermined
@@ -194,6 +233,8 @@ fn print(run: &Run<'_>, args: &Args, output: Output) -> anyhow::Result<()> {
     let style = Style { marks: output.draws_marks(), width: output.width(), verbose: output.verbose > 0 };
     match output.format {
         Format::Json => output.json(&report::document(run))?,
+        // A report to stdout comes alone, so that what reads it need not tell it from the text.
+        Format::Text if args.reports.iter().any(|(_, path)| path.as_os_str() == "-") => {}
         Format::Text => {
             let mut out = io::stdout().lock();
             out.write_all(report::render(run, style).as_bytes())?;
@@ -201,13 +242,23 @@ fn print(run: &Run<'_>, args: &Args, output: Output) -> anyhow::Result<()> {
         }
     }
     for (format, path) in &args.reports {
-        let text = match format {
-            Format::Json => serde_json::to_string_pretty(&report::document(run))? + "\n",
-            Format::Text => strip_colour(&report::render(run, Style { width: 80, ..style })),
-        };
-        write_report(path, &text)?;
+        write_report(path, &rendered(run, *format, style)?)?;
     }
     Ok(())
+}
+
+fn rendered(run: &Run<'_>, format: ReportFormat, style: Style) -> anyhow::Result<String> {
+    Ok(match format {
+        ReportFormat::Text => strip_colour(&report::render(run, Style { width: 80, ..style })),
+        ReportFormat::Json => serde_json::to_string_pretty(&report::document(run))? + "\n",
+        ReportFormat::Junit => report::junit(run)?,
+        ReportFormat::Sarif => serde_json::to_string_pretty(&report::sarif(run))? + "\n",
+        ReportFormat::Tap => report::tap(run),
+        ReportFormat::Github => report::github(run),
+        ReportFormat::Markdown => report::markdown(run),
+        ReportFormat::Prometheus => report::prometheus(run),
+        ReportFormat::Fleet => report::fleet(run),
+    })
 }
 
 fn strip_colour(text: &str) -> String {
@@ -224,6 +275,10 @@ fn strip_colour(text: &str) -> String {
 fn write_report(path: &Path, text: &str) -> anyhow::Result<()> {
     if path.as_os_str() == "-" {
         return Ok(io::stdout().lock().write_all(text.as_bytes())?);
+    }
+    // A device or a pipe is written to: a file moved there would replace it.
+    if path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return fs::write(path, text).with_context(|| format!("cannot write {}", path.display()));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file =

@@ -1,20 +1,38 @@
 //! Reports: one file per format, each a function of what came of a run and of nothing else.
 
+mod account;
+mod fleet;
+mod github;
 mod json;
+mod junit;
+mod markdown;
+mod prometheus;
+mod sarif;
+mod tap;
 mod text;
 
+pub use fleet::fleet;
+pub use github::github;
 pub use json::document;
+pub use junit::junit;
+pub use markdown::markdown;
+pub use prometheus::prometheus;
+pub use sarif::sarif;
+pub use tap::tap;
 pub use text::{Style, outcome, render};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::check::Results;
+use crate::check::{Outcome, Results, Status};
+use crate::probe::shell_word;
 
 /// A run, with what it was a run of.
 #[derive(Debug)]
 pub struct Run<'a> {
     /// The machine's name.
     pub host: String,
+    /// The folder that it was run in: what lies below it is named from there where a report points into files.
+    pub folder: PathBuf,
     /// The checklist's title.
     pub title: &'a str,
     /// Where the checklist came from.
@@ -25,6 +43,30 @@ pub struct Run<'a> {
     pub vars: std::collections::BTreeMap<&'a str, &'a str>,
     /// What came of it.
     pub results: &'a Results,
+    /// What counts as a failure besides `fail`: `--fail-on`.
+    pub raised: Vec<Status>,
     /// The exit status.
     pub exit_status: u8,
+}
+
+impl Run<'_> {
+    /// Every check, with the heading of its step.
+    fn checks(&self) -> impl Iterator<Item = (&str, &Outcome)> {
+        self.results.steps.iter().flat_map(|step| step.checks.iter().map(|check| (step.title.as_str(), check)))
+    }
+
+    /// Whether a check with this status makes the run fail.
+    fn fails(&self, status: Status) -> bool {
+        status == Status::Fail || self.raised.contains(&status)
+    }
+
+    /// The command line that runs just this check again.
+    fn again(&self, check: &Outcome) -> String {
+        format!("xdoctor check{} --only {}", self.arguments, shell_word(check.id.as_ref()))
+    }
+
+    /// A path, from the folder of the run where it lies below it.
+    fn relative<'p>(&self, path: &'p Path) -> &'p Path {
+        path.strip_prefix(&self.folder).unwrap_or(path)
+    }
 }

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use colored::{Color, Colorize};
 
 use crate::check::{Outcome, Status, Summary};
-use crate::probe::shell_word;
 
 use super::Run;
 
@@ -29,8 +28,7 @@ pub fn render(run: &Run<'_>, style: Style) -> String {
         line(&mut out, "");
         line(&mut out, &format!("{}/{} {}", number + 1, steps.len(), step.title).bold().to_string());
         for check in &step.checks {
-            let again = format!("xdoctor check{} --only {}", run.arguments, shell_word(check.id.as_ref()));
-            outcome(&mut out, check, Some(&again), style);
+            outcome(&mut out, check, Some(&run.again(check)), style);
         }
     }
     line(&mut out, "");
