@@ -18,6 +18,17 @@ const COUNTING: [&str; 4] = ["vector", "counters", "environment", "object"];
 const SHIM: [&str; 4] = ["trace", "lookup", "runtime", "shim"];
 const RUNTIME: [&str; 10] =
     ["runtime", "errors", "handles", "memory", "copy", "set", "stream", "device", "module", "launch"];
+/// The observer's C; its trampolines are assembly.
+const OBSERVER: [&str; 10] =
+    ["audit", "calls", "counters", "entries", "log", "memory", "names", "objects", "retag", "state"];
+/// It has no libc: not even one that a compiler expects; and its callers' vector registers hold arguments.
+const OBSERVER_FLAGS: [&str; 5] = [
+    "-ffreestanding",
+    "-fno-stack-protector",
+    "-fno-tree-loop-distribute-patterns",
+    "-mgeneral-regs-only",
+    "-U_FORTIFY_SOURCE",
+];
 const MAJORS: [&str; 3] = ["5", "6", "7"];
 
 /// Compiles and links everything.
@@ -31,6 +42,7 @@ pub fn build(toolchain: &Toolchain) -> Result<Vec<File>, String> {
     toolchain.compile(&objects())?;
     let mut files = vec![generated(toolchain, "share/hip_version.map", "hip_version.map")];
     files.push(link_shim(toolchain, "lib/libshimhip.so", &[], &[])?);
+    files.push(link_observer(toolchain)?);
     for major in MAJORS {
         files.push(link_runtime(toolchain, major)?);
         files.push(link_client(toolchain, major)?);
@@ -63,6 +75,10 @@ fn objects() -> Vec<Object> {
     }
     for name in SHIM {
         objects.push(Object::new(&format!("shim/{name}.c"), &format!("shim_{name}"), &[]));
+    }
+    objects.push(Object::new("shim/observer/trampoline.S", "observer_trampoline", &[]));
+    for name in OBSERVER {
+        objects.push(Object::new(&format!("shim/observer/{name}.c"), &format!("observer_{name}"), &OBSERVER_FLAGS));
     }
     for name in RUNTIME {
         objects.push(Object::new(&format!("fixtures/hip-runtime/{name}.c"), &format!("hip_{name}"), &[]));
@@ -100,6 +116,15 @@ fn link_shim(toolchain: &Toolchain, path: &str, more: &[&str], flags: &[&str]) -
     all.extend(flags);
     all.push("-ldl");
     Ok(library(path, toolchain.link(path, &objects, &all)?))
+}
+
+fn link_observer(toolchain: &Toolchain) -> Result<File, String> {
+    let path = "lib/libxdoctor-observer.so";
+    let mut names = prefixed("observer", &OBSERVER);
+    names.push("observer_trampoline".to_owned());
+    let objects: Vec<&str> = names.iter().map(String::as_str).collect();
+    let flags = ["-shared", "-nostdlib", "-Wl,-soname,libxdoctor-observer.so", "-Wl,-s"];
+    Ok(library(path, toolchain.link(path, &objects, &flags)?))
 }
 
 fn link_runtime(toolchain: &Toolchain, major: &str) -> Result<File, String> {

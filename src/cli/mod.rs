@@ -19,6 +19,7 @@ mod schema;
 mod smoke;
 mod source;
 mod symbols;
+mod trace;
 
 use std::ffi::OsString;
 
@@ -57,6 +58,7 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Smoke(smoke::Args),
+    Trace(trace::Args),
     Symbols(symbols::Args),
     Deps(Box<deps::Args>),
     Bindings(Box<bindings::Args>),
@@ -84,6 +86,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     let result = match cli.command {
         Command::Check(args) => check::run(&args, output),
         Command::Smoke(args) => smoke::run(&args, output),
+        Command::Trace(args) => trace::run(&args, output),
         Command::Symbols(args) => symbols::run(&args, output),
         Command::Deps(args) => deps::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),

@@ -15,6 +15,7 @@ pub mod map;
 mod mentions;
 mod process;
 mod replace;
+pub mod selection;
 mod standing;
 pub mod version_script;
 

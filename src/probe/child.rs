@@ -38,6 +38,7 @@ pub struct Child {
     directory: Option<PathBuf>,
     limits: Limits,
     log: Option<PathBuf>,
+    shows_output: bool,
 }
 
 /// How a child ended.
@@ -140,6 +141,7 @@ impl Child {
             directory: None,
             limits: Limits::default(),
             log: None,
+            shows_output: false,
         }
     }
 
@@ -178,6 +180,13 @@ impl Child {
         self
     }
 
+    /// Lets its words through to stderr, both streams, instead of keeping them: no limit, and nothing in [`Ended`].
+    #[must_use]
+    pub fn show_output(mut self) -> Child {
+        self.shows_output = true;
+        self
+    }
+
     /// The command as one would type it, with the variables set for it.
     pub fn command_line(&self) -> String {
         let env = self.env.iter().map(|(name, value)| format!("{}={}", name.display(), shell_word(value)));
@@ -194,17 +203,14 @@ impl Child {
         let started = Instant::now();
         let mut child = self.command().spawn().map_err(failed)?;
         let group = Pid::from_child(&child);
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-            return Err(failed(io::Error::other("its output could not be taken")));
-        };
-        let stdout = Capture::start(stdout, self.limits.output, self.log_file("stdout").map_err(failed)?);
-        let stderr = Capture::start(stderr, self.limits.output, self.log_file("stderr").map_err(failed)?);
+        let stdout = self.capture(child.stdout.take(), "stdout").map_err(failed)?;
+        let stderr = self.capture(child.stderr.take(), "stderr").map_err(failed)?;
         let mut pause = Duration::from_micros(200);
         let ending = loop {
             if let Some(status) = child.try_wait().map_err(failed)? {
                 break ending_of(status);
             }
-            if let Some(reason) = self.exhausted(started, &stdout, &stderr) {
+            if let Some(reason) = self.exhausted(started, [&stdout, &stderr]) {
                 break reason;
             }
             std::thread::sleep(pause);
@@ -214,7 +220,8 @@ impl Child {
         // The group outlives its leader where it left children behind; nobody left in it is no error.
         let _ = kill_process_group(group, Signal::KILL);
         child.wait().map_err(failed)?;
-        let (stdout, stderr) = (stdout.finish(LAST_WORDS), stderr.finish(LAST_WORDS));
+        let finish = |stream: Option<Capture>| stream.map(|stream| stream.finish(LAST_WORDS)).unwrap_or_default();
+        let (stdout, stderr) = (finish(stdout), finish(stderr));
         // A child that floods its output and then exits is as much over the limit as one that is caught at it.
         let over = matches!(ending, Ending::Exited(_) | Ending::Signalled(_)) && (stdout.truncated || stderr.truncated);
         let full = stdout.bytes.len() == self.limits.output || stderr.bytes.len() == self.limits.output;
@@ -222,10 +229,15 @@ impl Child {
         Ok(Ended { ending, seconds, stdout, stderr })
     }
 
-    fn exhausted(&self, started: Instant, stdout: &Capture, stderr: &Capture) -> Option<Ending> {
+    fn capture(&self, stream: Option<impl io::Read + Send + 'static>, name: &str) -> io::Result<Option<Capture>> {
+        let Some(stream) = stream else { return Ok(None) };
+        Ok(Some(Capture::start(stream, self.limits.output, self.log_file(name)?)))
+    }
+
+    fn exhausted(&self, started: Instant, streams: [&Option<Capture>; 2]) -> Option<Ending> {
         if interrupted() {
             Some(Ending::Interrupted)
-        } else if stdout.is_over() || stderr.is_over() {
+        } else if streams.into_iter().flatten().any(Capture::is_over) {
             Some(Ending::OutputLimit)
         } else if started.elapsed() > self.limits.time {
             Some(Ending::TimeLimit)
@@ -236,7 +248,12 @@ impl Child {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(&self.args).stdin(Stdio::null());
+        if self.shows_output {
+            command.stdout(io::stderr()).stderr(Stdio::inherit());
+        } else {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
         let ours = |name: &OsString| {
             [&b"LD_"[..], b"XDOCTOR_"].iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix))
         };

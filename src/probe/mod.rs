@@ -4,6 +4,7 @@ mod bindings;
 mod child;
 mod counters;
 mod interrupt;
+mod observer;
 mod output;
 mod words;
 
@@ -11,5 +12,6 @@ pub use bindings::{Binding, Observed};
 pub use child::{Child, Ended, Ending, Limits, StartError, shell_word};
 pub use counters::{Counters, CountersError};
 pub use interrupt::{interrupted, watch_for_interrupts};
+pub use observer::{Call, Image, Object, Observation, Observer, ObserverError, Reason, Unseen, Via};
 pub use output::Captured;
 pub use words::{LoaderWord, loader_words};

@@ -1,0 +1,121 @@
+//! `xdoctor trace`: what a command called.
+
+mod document;
+mod table;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::bundle;
+use crate::check::parse_duration;
+use crate::interpose::selection;
+use crate::probe::{Child, Ended, Limits, Observation, Observer, watch_for_interrupts};
+use crate::scratch::scratch;
+
+use super::output::Format;
+use super::{Exit, Output};
+use document::Document;
+use table::Table;
+
+/// Count which object called which function of an API in which library, while a command runs
+///
+/// Neither the program nor a shim need cooperate: ld.so itself tells the observer who binds to whom, and every reference leads
+/// through a counter. Where two libraries serve the API, calls that go past the first of them (the preloaded one) come first.
+///
+/// The command's words, stdout's too, go to stderr. Its stdin is closed, and LD_* variables are not inherited: give them with --env.
+/// Exit status 0 where the command was observed, whatever became of it; 3 where nothing could be observed.
+///
+/// Examples:
+///   xdoctor trace -- ./client
+///   xdoctor trace --env LD_PRELOAD=$PWD/libshimhip.so -- python3 train.py
+///   xdoctor trace --api cuda --format json -- ./client
+///   xdoctor trace --api 'str*' -- ls
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// What to count: hip, cuda, or symbols by name or pattern (`*`, `?`, `[a-z]`); repeatable
+    #[arg(long, default_value = "hip", value_name = "NAME|GLOB")]
+    api: Vec<String>,
+    /// Set a variable for the command; repeatable
+    #[arg(long, value_name = "K=V", value_parser = name_and_value)]
+    env: Vec<(String, OsString)>,
+    /// End the command after this time [default: never]
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    timeout: Option<Duration>,
+    /// The command
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+fn name_and_value(text: &str) -> Result<(String, OsString), String> {
+    let (name, value) = text.split_once('=').ok_or("expected K=V")?;
+    match name {
+        "LD_AUDIT" | "XDOCTOR_OBSERVER" => Err(format!("{name} is what the command is observed with")),
+        _ => Ok((name.to_owned(), value.into())),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| "expected a time such as 60s, 500ms or 2m".to_owned())
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where the command cannot be started.
+pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let scratch = scratch()?;
+    bundle::unpack(scratch.path())?;
+    let names: Vec<String> = args.api.iter().flat_map(|api| selection::names(api)).collect();
+    let library = scratch.path().join("lib/libxdoctor-observer.so");
+    let observer = Observer::set_up(&library, &scratch.path().join("observed"), &names)?;
+    watch_for_interrupts().context("cannot watch for Ctrl-C")?;
+    let (command_line, ended) = run_command(args, &observer)?;
+    let observation = observer.read()?;
+    let table = Table::of(&observation, &preloads(args));
+    match output.format {
+        Format::Json => output.json(&Document::new(&command_line, &ended, &observation, &table))?,
+        Format::Text => table::print(&table, &ended, &observation, output)?,
+    }
+    Ok(exit(&observation, output))
+}
+
+/// The command as it was given, with its variables, and how it ended.
+fn run_command(args: &Args, observer: &Observer) -> anyhow::Result<(String, Ended)> {
+    let Some((program, words)) = args.command.split_first() else { bail!("expected a command") };
+    let limits = Limits { time: args.timeout.unwrap_or(Duration::MAX), ..Limits::default() };
+    let mut child = Child::new(program).args(words).limits(limits).show_output();
+    for (name, value) in &args.env {
+        child = child.env(name, value);
+    }
+    Ok((child.command_line(), observer.watch(child).run()?))
+}
+
+/// What LD_PRELOAD was given as, in its order.
+fn preloads(args: &Args) -> Vec<PathBuf> {
+    let given = args.env.iter().rev().find(|(name, _)| name == "LD_PRELOAD");
+    let text = given.map(|(_, value)| value.to_string_lossy().into_owned()).unwrap_or_default();
+    text.split([' ', ':']).filter(|path| !path.is_empty()).map(PathBuf::from).collect()
+}
+
+fn exit(observation: &Observation, output: Output) -> Exit {
+    let us = std::process::id();
+    if observation.images.is_empty() {
+        output.remark(
+            "nothing was observed (observer-ignored): ld.so did not take the observer in. The command is static, runs with more \
+             rights than its user, or has another loader than glibc's; or LD_AUDIT was taken out of its environment",
+        );
+        return Exit::Undetermined;
+    }
+    if !observation.images.iter().any(|image| image.parent == us) {
+        output.remark("the command itself was not observed (observer-ignored), only processes that came of it");
+    }
+    let lost: u64 = observation.images.iter().map(|image| image.lost).sum();
+    if lost > 0 {
+        output.remark(format_args!("{lost} bindings could not be recorded: their calls are not counted"));
+    }
+    Exit::Holds
+}

@@ -1,0 +1,161 @@
+//! The table of calls: all processes together, the worst bypass first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use colored::Colorize;
+
+use crate::cli::Output;
+use crate::probe::{Ended, Image, Observation, Reason, Via};
+
+/// A row: who calls what where, and how often.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Row {
+    pub caller: PathBuf,
+    pub symbol: String,
+    pub version: Option<String>,
+    pub provider: Option<PathBuf>,
+    pub via: Via,
+    /// Why it could not be counted, where it could not.
+    pub reason: Option<Reason>,
+}
+
+/// All rows, with their counts.
+pub struct Table {
+    /// `None` where the calls could not be counted.
+    pub rows: Vec<(Row, Option<u64>)>,
+    /// The object that should serve every call: the preloaded one, else the first of several that serve the API.
+    pub front: Option<PathBuf>,
+}
+
+impl Table {
+    /// `preloads` are LD_PRELOAD's words.
+    pub fn of(observation: &Observation, preloads: &[PathBuf]) -> Table {
+        let mut sums: BTreeMap<Row, Option<u64>> = BTreeMap::new();
+        for image in &observation.images {
+            for (row, count) in rows(image) {
+                let sum = sums.entry(row).or_insert(count.map(|_| 0));
+                *sum = sum.zip(count).map(|(sum, count)| sum + count);
+            }
+        }
+        let mut table = Table { front: front(observation, preloads), rows: sums.into_iter().collect() };
+        let mut rows = std::mem::take(&mut table.rows);
+        rows.sort_by(|(a, a_count), (b, b_count)| {
+            let rank =
+                |row, count: &Option<u64>| (table.goes_past(row) && *count != Some(0), count.unwrap_or(u64::MAX));
+            rank(b, b_count).cmp(&rank(a, a_count)).then_with(|| a.cmp(b))
+        });
+        Table { rows, ..table }
+    }
+
+    /// Whether the row's calls go past the front: neither to it nor from it, nor from a library to itself.
+    pub fn goes_past(&self, row: &Row) -> bool {
+        let Some(front) = &self.front else { return false };
+        row.provider.as_ref().is_some_and(|provider| provider != front && *provider != row.caller)
+            && row.caller != *front
+    }
+}
+
+fn rows(image: &Image) -> impl Iterator<Item = (Row, Option<u64>)> {
+    let calls = image.calls.iter().cloned().map(|call| {
+        let (caller, symbol, version) = (call.caller, call.symbol, call.version);
+        let row = Row { caller, symbol, version, provider: call.provider, via: call.via, reason: None };
+        (row, Some(call.count))
+    });
+    let unseen = image.unseen.iter().cloned().map(|unseen| {
+        let (caller, symbol, reason) = (unseen.caller, unseen.symbol, Some(unseen.reason));
+        (Row { caller, symbol, version: None, provider: None, via: unseen.via, reason }, None)
+    });
+    calls.chain(unseen)
+}
+
+/// The first preload that was loaded, else the first loaded of several objects that serve the same function to others.
+fn front(observation: &Observation, preloads: &[PathBuf]) -> Option<PathBuf> {
+    let mut loaded = observation.images.iter().flat_map(|image| &image.objects).map(|object| &object.path);
+    if let Some(path) = preloads.iter().find_map(|preload| loaded.clone().find(|path| is_same(path, preload))) {
+        return Some(path.clone());
+    }
+    let mut serving: BTreeMap<&str, BTreeSet<&PathBuf>> = BTreeMap::new();
+    for call in observation.images.iter().flat_map(|image| &image.calls) {
+        if let Some(provider) = call.provider.as_ref().filter(|provider| **provider != call.caller) {
+            serving.entry(&call.symbol).or_default().insert(provider);
+        }
+    }
+    let rivals: BTreeSet<_> = serving.into_values().filter(|providers| providers.len() > 1).flatten().collect();
+    loaded.find(|path| rivals.contains(path)).cloned()
+}
+
+/// A preload without a slash is searched for by ld.so.
+fn is_same(path: &Path, preload: &Path) -> bool {
+    path == preload
+        || (preload.components().count() == 1 && path.file_name() == preload.file_name())
+        || preload.canonicalize().is_ok_and(|real| path.canonicalize().is_ok_and(|path| path == real))
+}
+
+/// Prints it for a person.
+pub fn print(table: &Table, ended: &Ended, observation: &Observation, output: Output) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let arrow = if output.draws_marks() { "→" } else { "->" };
+    let shown: Vec<_> = table.rows.iter().filter(|(_, count)| output.verbose > 0 || *count != Some(0)).collect();
+    let width = shown.iter().map(|(_, count)| words(*count).len()).max().unwrap_or(0);
+    for (row, count) in &shown {
+        let (caller, provider) = (name(Some(&row.caller), output), name(row.provider.as_deref(), output));
+        let version = row.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+        let line = format!(
+            "{:>width$}  {:<10}  {caller}  {}{version} {arrow} {provider}",
+            words(*count),
+            row.via.name(),
+            row.symbol
+        );
+        writeln!(out, "{} {line}{}", mark(table, row, *count, output), remark(table, row, output))?;
+    }
+    summary(table, ended, observation, &mut out)?;
+    out.flush()
+}
+
+fn words(count: Option<u64>) -> String {
+    count.map_or_else(|| "?".to_owned(), |count| count.to_string())
+}
+
+fn mark(table: &Table, row: &Row, count: Option<u64>, output: Output) -> colored::ColoredString {
+    match (count, table.goes_past(row), output.draws_marks()) {
+        (None, _, true) => "?".yellow(),
+        (None, _, false) => "[????]".yellow(),
+        (_, true, true) => "!".red(),
+        (_, true, false) => "[warn]".red(),
+        (_, false, true) => "✓".green(),
+        (_, false, false) => "[ok]  ".green(),
+    }
+}
+
+fn remark(table: &Table, row: &Row, output: Output) -> String {
+    match (row.reason, &table.front) {
+        (Some(reason), _) => format!("  ({})", reason.sentence()),
+        (None, Some(front)) if table.goes_past(row) => format!("  past {}", name(Some(front), output)),
+        _ => String::new(),
+    }
+}
+
+/// The file's name; the whole path with -v.
+fn name(path: Option<&Path>, output: Output) -> String {
+    let Some(path) = path else { return "?".to_owned() };
+    let short = path.file_name().filter(|_| output.verbose == 0).unwrap_or(path.as_os_str());
+    crate::elf::escape(short.as_encoded_bytes()).to_string()
+}
+
+fn summary(table: &Table, ended: &Ended, observation: &Observation, out: &mut impl Write) -> io::Result<()> {
+    let sum = |past: bool| -> u64 {
+        table.rows.iter().filter(|(row, _)| !past || table.goes_past(row)).filter_map(|(_, count)| *count).sum()
+    };
+    let idle = table.rows.iter().filter(|(_, count)| *count == Some(0)).count();
+    let past = match &table.front {
+        Some(front) => format!(", {} of them past {}", sum(true), front.display()),
+        None => String::new(),
+    };
+    writeln!(out, "{} calls in {} processes{past}", sum(false), observation.images.len())?;
+    if idle > 0 {
+        writeln!(out, "{idle} more references were bound and never called: -v lists them")?;
+    }
+    writeln!(out, "the command ended with {}", ended.ending)
+}

@@ -1,0 +1,275 @@
+//! What was observed of each process image: its objects, its calls, and what could not be seen.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::ObserverError;
+use super::record::{Record, parse};
+
+/// The counters' file: a page, then blocks, one a thread, each of one 64-bit counter for every trampoline.
+const PAGE: usize = 4096;
+const COUNTERS: usize = 8192;
+const MAGIC: &[u8] = b"XDOBSRV1";
+/// How deep children of children are followed to the image that was started by an exec.
+const GENERATIONS: usize = 1000;
+
+/// All that was observed.
+#[derive(Debug, Default)]
+pub struct Observation {
+    /// The process images that shook hands with the observer, by process id and then in their order.
+    pub images: Vec<Image>,
+}
+
+/// One program in one process, from its exec or fork to its end or next exec.
+#[derive(Debug, Default)]
+pub struct Image {
+    /// The process.
+    pub pid: u32,
+    /// Its parent when it began.
+    pub parent: u32,
+    /// Whether a fork began it: its objects and references are those that its parent had then, its counts its own.
+    pub forked: bool,
+    /// The objects that ld.so loaded, the program first.
+    pub objects: Vec<Object>,
+    /// References and pointers with the calls made through them; those that were never called have a count of 0.
+    pub calls: Vec<Call>,
+    /// References and pointers whose calls are not counted.
+    pub unseen: Vec<Unseen>,
+    /// Bindings that could not even be recorded.
+    pub lost: u64,
+}
+
+/// A loaded object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Object {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its link-map list: 0 is the program's, others come of dlmopen.
+    pub namespace: i64,
+}
+
+/// How a caller came by the function's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Via {
+    /// A reference that ld.so bound: through the PLT, the GOT or a table of pointers. A pointer from dlsym that must equal
+    /// such a reference counts here, too.
+    Plt,
+    /// A look-up by dlsym or dlvsym.
+    Dlsym,
+    /// A look-up by the API itself, as hipGetProcAddress does it.
+    HandedOut,
+}
+
+impl Via {
+    /// The word in tables and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Via::Plt => "plt",
+            Via::Dlsym => "dlsym",
+            Via::HandedOut => "handed-out",
+        }
+    }
+
+    fn from_number(number: u8) -> Option<Via> {
+        [Via::Plt, Via::Dlsym, Via::HandedOut].get(usize::from(number)).copied()
+    }
+}
+
+/// Calls from one object to a function of another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    /// The object that calls.
+    pub caller: PathBuf,
+    /// The function, by the name that was asked for.
+    pub symbol: String,
+    /// The version node that its definition stands in.
+    pub version: Option<String>,
+    /// The object that it is in, where any holds its address.
+    pub provider: Option<PathBuf>,
+    /// How the caller came by it.
+    pub via: Via,
+    /// How often it was called.
+    pub count: u64,
+}
+
+/// A reference or pointer whose calls are not counted: how many there were is unknown, not zero.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unseen {
+    /// The object that calls, if anyone does.
+    pub caller: PathBuf,
+    /// The function.
+    pub symbol: String,
+    /// How the caller came by it.
+    pub via: Via,
+    /// Why it could not be counted.
+    pub reason: Reason,
+}
+
+/// Why calls could not be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The kernel did not let the observer change the object's relocations.
+    Refused,
+    /// The program's own PLT entry is the function's address for every object, and counts as the program's call.
+    Canonical,
+    /// A reference with an addend.
+    Addend,
+    /// A protected definition of the object's own.
+    Protected,
+    /// glibc before 2.35 tells its auditors nothing of references outside the PLT.
+    OldLoader,
+    /// A pointer to the caller's own function, which must equal what it was linked with.
+    Own,
+    /// A pointer that must equal a reference that could not be changed.
+    Raw,
+}
+
+impl Reason {
+    fn from_word(word: &str) -> Reason {
+        match word {
+            "canonical" => Reason::Canonical,
+            "addend" => Reason::Addend,
+            "protected" => Reason::Protected,
+            "old-loader" => Reason::OldLoader,
+            "self" => Reason::Own,
+            "raw" => Reason::Raw,
+            _ => Reason::Refused,
+        }
+    }
+
+    /// In words.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Reason::Refused => "the kernel did not let the observer change this reference",
+            Reason::Canonical => "bound to the program's own PLT entry, and counted as the program's call",
+            Reason::Addend => "a reference with an addend",
+            Reason::Protected => "a protected definition of the caller's own",
+            Reason::OldLoader => "glibc before 2.35 shows its auditors the PLT's references only",
+            Reason::Own => "a pointer to the caller's own function",
+            Reason::Raw => "a pointer that must equal a reference that could not be changed",
+        }
+    }
+}
+
+impl Image {
+    /// The program's file.
+    pub fn program(&self) -> Option<&Path> {
+        self.objects.first().map(|object| object.path.as_path())
+    }
+
+    fn path(&self, number: usize) -> PathBuf {
+        self.objects.get(number).map_or_else(|| "?".into(), |object| object.path.clone())
+    }
+
+    fn add(&mut self, record: Record, counts: &[u64]) {
+        match record {
+            Record::Object { number, namespace, path } if number <= self.objects.len() => {
+                self.objects.truncate(number);
+                self.objects.push(Object { path, namespace });
+            }
+            Record::Entry { number, caller, provider, via, version, symbol } => {
+                let (Some(via), Some(&count)) = (Via::from_number(via), counts.get(number)) else { return };
+                let provider = provider.map(|provider| self.path(provider));
+                self.calls.push(Call { caller: self.path(caller), symbol, version, provider, via, count });
+            }
+            Record::Unseen { caller, via, reason, symbol } => {
+                let Some(via) = Via::from_number(via) else { return };
+                let caller = self.path(caller);
+                self.unseen.push(Unseen { caller, symbol, via, reason: Reason::from_word(&reason) });
+            }
+            Record::Observer { parent, .. } if !self.forked => self.parent = parent,
+            Record::Object { .. } | Record::Observer { .. } | Record::Fork { .. } => {}
+        }
+    }
+}
+
+/// Every image that has left both of its files in the folder.
+pub fn read_all(folder: &Path) -> Result<Observation, ObserverError> {
+    let failed = |path: &Path, source| ObserverError::Folder { path: path.to_owned(), source };
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
+        let path = entry.map_err(|source| failed(folder, source))?.path();
+        if path.extension().is_some_and(|extension| extension == "log")
+            && let Some(order) = order_of(&path)
+        {
+            found.insert(order, path);
+        }
+    }
+    let mut images = Vec::new();
+    for ((pid, _), path) in found {
+        images.extend(read(pid, &path).map_err(|source| failed(&path, source))?);
+    }
+    Ok(Observation { images })
+}
+
+/// Process id and ordinal, from `PID.N.log`.
+fn order_of(path: &Path) -> Option<(u32, u32)> {
+    let (pid, ordinal) = path.file_stem()?.to_str()?.split_once('.')?;
+    Some((pid.parse().ok()?, ordinal.parse().ok()?))
+}
+
+fn read(pid: u32, path: &Path) -> io::Result<Option<Image>> {
+    let Some((lost, counts)) = read_counts(&path.with_extension("counts"))? else { return Ok(None) };
+    let logs = lineage(path)?;
+    let mut image = Image { pid, lost, ..Image::default() };
+    if let [.., (parent, _), _] = &logs[..] {
+        image.forked = true;
+        image.parent = order_of(parent).map_or(0, |(pid, _)| pid);
+    }
+    let shook_hands =
+        logs.iter().flat_map(|(_, log)| parse(log)).any(|record| matches!(record, Record::Observer { .. }));
+    for record in logs.iter().flat_map(|(_, log)| parse(log)) {
+        image.add(record, &counts);
+    }
+    Ok(shook_hands.then_some(image))
+}
+
+/// The records of an image, preceded by as much of its forebears' as it was forked with, the eldest first.
+fn lineage(path: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+    let (mut path, mut bytes) = (path.to_owned(), usize::MAX);
+    let mut logs = Vec::new();
+    while logs.len() < GENERATIONS {
+        let mut log = fs::read(&path)?;
+        log.truncate(bytes);
+        let fork = match parse(&log).next() {
+            Some(Record::Fork { stem, bytes }) => Some((stem, bytes)),
+            _ => None,
+        };
+        let child = path.clone();
+        logs.push((child, log));
+        let Some((mut stem, length)) = fork else { break };
+        stem.as_mut_os_string().push(".log");
+        (path, bytes) = (stem, length);
+    }
+    logs.reverse();
+    Ok(logs)
+}
+
+/// The lost bindings, and each counter summed over all threads; `None` where the file claims nothing.
+fn read_counts(path: &Path) -> io::Result<Option<(u64, Vec<u64>)>> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let mut head = vec![0; PAGE];
+    if file.read_exact(&mut head).is_err() || !head.starts_with(MAGIC) {
+        return Ok(None);
+    }
+    let lost = head.get(8..16).map_or(0, word);
+    let mut sums = vec![0u64; COUNTERS];
+    let mut block = vec![0; COUNTERS * 8];
+    while file.read_exact(&mut block).is_ok() {
+        for (sum, counter) in sums.iter_mut().zip(block.chunks_exact(8)) {
+            *sum = sum.wrapping_add(word(counter));
+        }
+    }
+    Ok(Some((lost, sums)))
+}
+
+/// x86-64 is little-endian, and nowhere else is there an observer.
+fn word(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_le_bytes)
+}

@@ -1,0 +1,193 @@
+//! Promises of `xdoctor trace`: who called what, past whom, as a table and as a document.
+#![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/bundle.rs"]
+mod bundle;
+#[path = "support/observed.rs"]
+mod observed;
+#[path = "support/schema.rs"]
+mod schema;
+#[path = "support/xdoctor.rs"]
+mod xdoctor;
+
+use std::path::Path;
+
+use observed::Bench;
+use serde_json::{Value, json};
+
+/// Runs `xdoctor trace --format json`, whose document must follow its schema.
+fn trace(status: i32, words: &[&str]) -> Value {
+    let words = [&["trace", "--format", "json"], words].concat();
+    let document = xdoctor::xdoctor(words).exits(status).json();
+    schema::assert_valid("trace", &document);
+    document
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// Caller and provider by their file names, symbol, via, count, bypass.
+fn rows(document: &Value) -> Vec<(String, String, String, String, Value, bool)> {
+    let name = |value: &Value| value.as_str().map_or("?", |path| path.rsplit('/').next().unwrap_or(path)).to_owned();
+    let calls = document["calls"].as_array().expect("calls").iter();
+    calls
+        .filter(|call| call["count"] != 0)
+        .map(|call| {
+            let (count, bypass) = (call["count"].clone(), call["bypass"].as_bool().expect("bypass"));
+            (name(&call["caller"]), name(&call["symbol"]), name(&call["provider"]), name(&call["via"]), count, bypass)
+        })
+        .collect()
+}
+
+fn row(
+    caller: &str,
+    symbol: &str,
+    provider: &str,
+    via: &str,
+    count: u64,
+    bypass: bool,
+) -> (String, String, String, String, Value, bool) {
+    (caller.to_owned(), symbol.to_owned(), provider.to_owned(), via.to_owned(), json!(count), bypass)
+}
+
+#[test]
+fn the_bundled_client_is_counted_call_by_call_with_nodes() {
+    let document = trace(0, &["--", text(&bundle::file("bin/hip-matmul"))]);
+    assert_eq!((&document["exit"], &document["signal"], &document["front"]), (&json!(0), &Value::Null, &Value::Null));
+    let calls = document["calls"].as_array().expect("calls");
+    let launch = calls.iter().find(|call| call["symbol"] == "hipLaunchKernel").expect("a launch");
+    assert_eq!((&launch["count"], &launch["version"], &launch["via"]), (&json!(1), &json!("hip_4.2"), &json!("plt")));
+    let properties = calls.iter().find(|call| call["symbol"] == "hipGetDevicePropertiesR0600").expect("properties");
+    assert_eq!(properties["version"], "hip_6.0");
+    assert!(calls.iter().all(|call| call["bypass"] == false));
+    let objects = document["objects"].as_array().expect("objects");
+    assert!(objects[0]["path"].as_str().expect("a path").ends_with("bin/hip-matmul"));
+    assert!(objects.iter().all(|object| object["path"].as_str().is_some_and(|path| path.starts_with('/'))));
+}
+
+#[test]
+fn calls_past_the_preloaded_shim_come_first_the_most_frequent_ahead() {
+    let bench = Bench::new();
+    bench.library("runtime.c", "libruntime.so", &["-Wl,-soname,libruntime.so", "-Wl,-Bsymbolic"]);
+    let (client, shim) = (bench.client(&["-pie", "-fPIE"]), bench.library("shim.c", "libshim.so", &["-ldl"]));
+    let preload = format!("LD_PRELOAD={}", shim.display());
+    let document = trace(0, &["--env", &preload, "--", text(&client), "handed-out", "20"]);
+    assert_eq!(document["front"], text(&shim));
+    assert_eq!(
+        rows(&document),
+        [
+            row("client", "hipMalloc", "libruntime.so", "handed-out", 20, true),
+            row("client", "hipGetProcAddress", "libshim.so", "plt", 2, false),
+            row("libshim.so", "hipGetProcAddress", "libruntime.so", "dlsym", 2, false),
+        ]
+    );
+    let run = xdoctor::xdoctor(["trace", "--env", &preload, "--", text(&client), "handed-out", "20"]).exits(0);
+    let first = run.stdout.lines().next().unwrap();
+    assert!(first.starts_with("! 20  handed-out  client  hipMalloc → libruntime.so  past libshim.so"), "{first}");
+    assert!(run.stdout.contains("24 calls in 1 processes, 20 of them past"), "{}", run.stdout);
+}
+
+#[test]
+fn the_same_function_from_two_libraries_makes_the_first_loaded_the_front() {
+    let bench = Bench::new();
+    let (client, shim) = (bench.client(&["-pie", "-fPIE"]), bench.library("shim.c", "libshim.so", &["-ldl"]));
+    let document = trace(0, &["--env", &format!("LD_PRELOAD={}", shim.display()), "--", text(&client), "direct", "3"]);
+    assert_eq!(document["front"], text(&shim));
+    let module = bench.client_library("module.c", "module.so", &[]);
+    let document = trace(0, &["--", text(&client), "other-namespace", "1", text(&module)]);
+    assert_eq!(document["front"], Value::Null, "one file, twice: {document:#}");
+}
+
+#[test]
+fn what_could_not_be_counted_is_null_with_a_reason() {
+    let bench = Bench::new();
+    let client = bench.client(&["-no-pie", "-fno-pic", "-ldl"]);
+    let module = bench.client_library("module.c", "module.so", &["-fno-plt"]);
+    let document = trace(0, &["--", text(&client), "module", "3", text(&module)]);
+    let calls = document["calls"].as_array().expect("calls");
+    let unknown =
+        calls.iter().find(|call| call["caller"] == text(&module) && call["symbol"] == "hipMalloc").expect("it");
+    assert_eq!((&unknown["count"], &unknown["provider"]), (&Value::Null, &Value::Null));
+    assert!(unknown["reason"].as_str().expect("a reason").contains("own PLT entry"));
+}
+
+#[test]
+fn the_commands_own_end_is_told_and_is_no_failure_of_the_trace() {
+    let bench = Bench::new();
+    let client = bench.client(&["-pie", "-fPIE"]);
+    let document = trace(0, &["--", text(&client), "left", "3"]);
+    assert_eq!((&document["exit"], &document["signal"]), (&json!(7), &Value::Null));
+    let document = trace(0, &["--", text(&client), "killed", "3"]);
+    assert_eq!((&document["exit"], &document["signal"]), (&Value::Null, &json!(9)));
+    assert_eq!(rows(&document), [row("client", "hipMalloc", "libruntime.so", "plt", 3, false)]);
+}
+
+#[test]
+fn every_observed_process_is_listed_with_its_parent() {
+    let bench = Bench::new();
+    let client = bench.client(&["-pie", "-fPIE"]);
+    let document = trace(0, &["--", text(&client), "forked", "10"]);
+    assert_eq!(rows(&document), [row("client", "hipMalloc", "libruntime.so", "plt", 50, false)]);
+    let processes = document["processes"].as_array().expect("processes");
+    let child = processes.iter().find(|process| process["forked"] == true).expect("a child");
+    let parent = processes.iter().find(|process| process["forked"] == false).expect("its parent");
+    assert_eq!((&child["parent"], &child["calls"], &parent["calls"]), (&parent["pid"], &json!(30), &json!(20)));
+    let shell = format!("{0} direct 2; {0} direct 3", client.display());
+    let document = trace(0, &["--", "sh", "-c", &shell]);
+    assert_eq!(rows(&document), [row("client", "hipMalloc", "libruntime.so", "plt", 5, false)]);
+}
+
+#[test]
+fn nothing_observed_is_undetermined_and_nothing_claimed() {
+    let bench = Bench::new();
+    let program = bench.compile("cc", "nothing.c", "static", &["-static"]);
+    let document = trace(3, &["--", text(&program)]);
+    assert_eq!((&document["calls"], &document["processes"]), (&json!([]), &json!([])));
+    let run = xdoctor::xdoctor(["trace", "--", text(&program)]).exits(3);
+    assert!(run.stderr.contains("observer-ignored"), "{}", run.stderr);
+    // A launcher that is static hides nothing of what it starts, and is named.
+    let run = xdoctor::xdoctor(["trace", "--", "env", "-u", "LD_AUDIT", text(&program)]).exits(0);
+    assert!(run.stdout.contains("0 calls in 1 processes"), "{}", run.stdout);
+}
+
+#[test]
+fn a_command_that_cannot_be_started_is_unusable() {
+    let run = xdoctor::xdoctor(["trace", "--", "/no/such/program"]).exits(2);
+    assert!(run.stderr.contains("/no/such/program"), "{}", run.stderr);
+    xdoctor::xdoctor(["trace"]).exits(2);
+    let run = xdoctor::xdoctor(["trace", "--env", "LD_AUDIT=x", "--", "true"]).exits(2);
+    assert!(run.stderr.contains("LD_AUDIT is what the command is observed with"), "{}", run.stderr);
+}
+
+#[test]
+fn the_commands_words_go_to_stderr_and_the_result_alone_to_stdout() {
+    let run = xdoctor::xdoctor(["trace", "--format", "json", "--", "sh", "-c", "echo out; echo err >&2"]).exits(0);
+    assert!(run.stderr.contains("out\n") && run.stderr.contains("err\n"), "{}", run.stderr);
+    assert_eq!(run.json()["exit"], 0);
+}
+
+#[test]
+fn an_api_is_a_name_or_a_pattern_and_several_may_be_given() {
+    let bench = Bench::new();
+    let client = bench.client(&["-pie", "-fPIE"]);
+    let words = ["--api", "hipS*", "--api", "hip[L-V]arge", "--", text(&client), "unharmed", "2"];
+    let found = rows(&trace(0, &words));
+    assert_eq!(
+        found,
+        [
+            row("client", "hipLarge", "libruntime.so", "plt", 4, false),
+            row("client", "hipSum", "libruntime.so", "plt", 2, false),
+        ]
+    );
+    assert_eq!(rows(&trace(0, &["--api", "cuda", "--", text(&client), "unharmed", "2"])), []);
+}
+
+#[test]
+fn a_command_that_does_not_end_is_ended_at_its_time_with_what_is_known() {
+    let document = trace(0, &["--timeout", "300ms", "--api", "*nanosleep", "--", "sleep", "100"]);
+    assert_eq!((&document["exit"], &document["signal"]), (&Value::Null, &Value::Null));
+    let calls = document["calls"].as_array().expect("calls");
+    assert!(calls.iter().any(|call| call["count"] == 1), "{document:#}");
+}
