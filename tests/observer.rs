@@ -345,3 +345,25 @@ fn the_shims_and_the_runtimes_own_counters_say_the_same() {
         assert!(own["hipLaunchKernel"] > 0);
     }
 }
+
+#[test]
+fn when_all_trampolines_are_taken_the_rest_is_undetermined_and_still_works() {
+    let bench = Bench::new();
+    let each = |line: &dyn Fn(usize) -> String| (0..8200).map(line).collect::<String>();
+    let library = each(&|i| format!("int hip{i}(void) {{ return {i} & 1; }}\n"));
+    let declarations = each(&|i| format!("int hip{i}(void);\n"));
+    let calls = each(&|i| format!("    sum += hip{i}();\n"));
+    fs::write(bench.path("many.c"), library).expect("written");
+    let client = format!("{declarations}int main(void) {{\n    int sum = 0;\n{calls}    return sum != 4100;\n}}\n");
+    fs::write(bench.path("client.c"), client).expect("written");
+    run(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(bench.path("libmany.so")).arg(bench.path("many.c")));
+    let mut link = Command::new("cc");
+    link.arg(bench.path("client.c")).arg(bench.path("libmany.so")).arg("-o").arg(bench.path("client"));
+    run(link.arg("-Wl,-z,now"));
+    let run = bench.observe(bench.path("client"), &[]).well();
+    let image = run.image();
+    // 64 trampolines are kept for functions that hand out addresses.
+    assert_eq!((image.calls.len(), image.unseen.len()), (8192 - 64, 8200 - (8192 - 64)));
+    assert!(image.calls.iter().all(|call| call.count == 1));
+    assert!(image.unseen.iter().all(|unseen| unseen.reason == Reason::Full));
+}

@@ -86,7 +86,7 @@ fn calls_past_the_preloaded_shim_come_first_the_most_frequent_ahead() {
     let run = xdoctor::xdoctor(["trace", "--env", &preload, "--", text(&client), "handed-out", "20"]).exits(0);
     let first = run.stdout.lines().next().unwrap();
     assert!(first.starts_with("! 20  handed-out  client  hipMalloc → libruntime.so  past libshim.so"), "{first}");
-    assert!(run.stdout.contains("24 calls in 1 processes, 20 of them past"), "{}", run.stdout);
+    assert!(run.stdout.contains("24 calls in 1 process, 20 of them past"), "{}", run.stdout);
 }
 
 #[test]
@@ -144,12 +144,30 @@ fn nothing_observed_is_undetermined_and_nothing_claimed() {
     let bench = Bench::new();
     let program = bench.compile("cc", "nothing.c", "static", &["-static"]);
     let document = trace(3, &["--", text(&program)]);
-    assert_eq!((&document["calls"], &document["processes"]), (&json!([]), &json!([])));
+    assert_eq!(document["calls"], json!([]));
+    let processes = document["processes"].as_array().expect("processes");
+    assert!(processes.iter().all(|process| process["observed"] == false), "{document:#}");
     let run = xdoctor::xdoctor(["trace", "--", text(&program)]).exits(3);
     assert!(run.stderr.contains("observer-ignored"), "{}", run.stderr);
     // A launcher that is static hides nothing of what it starts, and is named.
     let run = xdoctor::xdoctor(["trace", "--", "env", "-u", "LD_AUDIT", text(&program)]).exits(0);
-    assert!(run.stdout.contains("0 calls in 1 processes"), "{}", run.stdout);
+    assert!(run.stdout.contains("0 calls in 1 process"), "{}", run.stdout);
+}
+
+#[test]
+fn a_child_that_runs_unobserved_is_named() {
+    let bench = Bench::new();
+    let program = bench.compile("cc", "nothing.c", "static", &["-static", "-DSECONDS=1"]);
+    let script = format!("{} && true", program.display());
+    let document = trace(0, &["--", "sh", "-c", &script]);
+    let processes = document["processes"].as_array().expect("processes");
+    let found = processes.iter().find(|process| process["program"] == text(&program)).expect("the static child");
+    assert_eq!((&found["observed"], &found["calls"]), (&json!(false), &Value::Null));
+    assert!(processes.iter().any(|process| process["observed"] == true && process["pid"] == found["parent"]));
+    // A forked child that calls nothing is no such process.
+    let document = trace(0, &["--", "sh", "-c", "(sleep 0.2; true) & wait"]);
+    let processes = document["processes"].as_array().expect("processes");
+    assert!(processes.iter().all(|process| process["observed"] == true), "{document:#}");
 }
 
 #[test]

@@ -64,10 +64,16 @@ static int record(unsigned index, const struct binding *binding) {
 static unsigned new_entry(const struct binding *binding) {
     int lookup = observer_is_lookup(binding->symbol);
     unsigned *next = lookup ? &next_lookup : &next_plain;
-    unsigned index = *next, limit = lookup ? LOOKUPS : TRAMPOLINES;
-    const char *symbol = index < limit ? observer_copy(binding->symbol) : NULL;
-    if (!symbol || !record(index, binding))
+    unsigned index = *next;
+    if (index == (lookup ? LOOKUPS : TRAMPOLINES)) {
+        observer_unseen(binding->caller, binding->symbol, binding->via, "full");
         return TRAMPOLINES;
+    }
+    const char *symbol = observer_copy(binding->symbol);
+    if (!symbol || !record(index, binding)) {
+        observer_shared->lost++;
+        return TRAMPOLINES;
+    }
     ++*next;
     entries[index] = (struct entry){(uint16_t)binding->caller, (uint16_t)binding->provider, (uint8_t)binding->via, symbol,
                                     offset_in(binding->provider, binding->address)};
@@ -77,10 +83,8 @@ static unsigned new_entry(const struct binding *binding) {
 Elf64_Addr observer_bind(const struct binding *binding) {
     uint16_t *slot = slot_of(binding);
     unsigned index = *slot ? *slot - 1u : new_entry(binding);
-    if (index == TRAMPOLINES) {
-        observer_shared->lost++;
+    if (index == TRAMPOLINES)
         return binding->address;
-    }
     aim(index, binding->address);
     *slot = (uint16_t)(index + 1);
     return trampoline(index);

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use crate::bundle;
 use crate::check::parse_duration;
 use crate::interpose::selection;
-use crate::probe::{Child, Ended, Limits, Observation, Observer, watch_for_interrupts};
+use crate::probe::{Child, Ended, Limits, Met, Observation, Observer, Watch, watch_for_interrupts};
 use crate::scratch::scratch;
 
 use super::output::Format;
@@ -73,14 +73,17 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let library = scratch.path().join("lib/libxdoctor-observer.so");
     let observer = Observer::set_up(&library, &scratch.path().join("observed"), &names)?;
     watch_for_interrupts().context("cannot watch for Ctrl-C")?;
+    let watch = Watch::start();
     let (command_line, ended) = run_command(args, &observer)?;
+    let met = watch.finish();
     let observation = observer.read()?;
+    let unobserved = observation.unobserved(&met);
     let table = Table::of(&observation, &preloads(args));
     match output.format {
-        Format::Json => output.json(&Document::new(&command_line, &ended, &observation, &table))?,
+        Format::Json => output.json(&Document::new(&command_line, &ended, &observation, &unobserved, &table))?,
         Format::Text => table::print(&table, &ended, &observation, output)?,
     }
-    Ok(exit(&observation, output))
+    Ok(exit(&observation, &unobserved, output))
 }
 
 /// The command as it was given, with its variables, and how it ended.
@@ -101,7 +104,7 @@ fn preloads(args: &Args) -> Vec<PathBuf> {
     text.split([' ', ':']).filter(|path| !path.is_empty()).map(PathBuf::from).collect()
 }
 
-fn exit(observation: &Observation, output: Output) -> Exit {
+fn exit(observation: &Observation, unobserved: &[&Met], output: Output) -> Exit {
     let us = std::process::id();
     if observation.images.is_empty() {
         output.remark(
@@ -112,6 +115,9 @@ fn exit(observation: &Observation, output: Output) -> Exit {
     }
     if !observation.images.iter().any(|image| image.parent == us) {
         output.remark("the command itself was not observed (observer-ignored), only processes that came of it");
+    }
+    for met in unobserved {
+        output.remark(format_args!("process {} ran {} unobserved", met.pid, met.program.display()));
     }
     let lost: u64 = observation.images.iter().map(|image| image.lost).sum();
     if lost > 0 {

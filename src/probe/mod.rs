@@ -6,6 +6,7 @@ mod counters;
 mod interrupt;
 mod observer;
 mod output;
+mod processes;
 mod words;
 
 pub use bindings::{Binding, Observed};
@@ -14,4 +15,5 @@ pub use counters::{Counters, CountersError};
 pub use interrupt::{interrupted, watch_for_interrupts};
 pub use observer::{Call, Image, Object, Observation, Observer, ObserverError, Reason, Unseen, Via};
 pub use output::Captured;
+pub use processes::{Met, Watch};
 pub use words::{LoaderWord, loader_words};

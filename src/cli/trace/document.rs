@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::table::Table;
-use crate::probe::{Ended, Image, Observation, Reason, Via};
+use crate::probe::{Ended, Image, Met, Observation, Reason, Via};
 
 /// `xdoctor/trace/1`; its members are the contract.
 #[derive(Serialize)]
@@ -44,13 +44,21 @@ struct Process<'a> {
     pid: u32,
     parent: u32,
     program: Option<&'a Path>,
-    forked: bool,
-    calls: u64,
-    lost: u64,
+    observed: bool,
+    forked: Option<bool>,
+    calls: Option<u64>,
+    lost: Option<u64>,
 }
 
 impl<'a> Document<'a> {
-    pub fn new(command: &'a str, ended: &Ended, observation: &'a Observation, table: &'a Table) -> Document<'a> {
+    pub fn new(
+        command: &'a str,
+        ended: &Ended,
+        observation: &'a Observation,
+        unobserved: &[&'a Met],
+        table: &'a Table,
+    ) -> Document<'a> {
+        let processes = observation.images.iter().map(observed);
         Document {
             schema: "xdoctor/trace/1",
             command,
@@ -59,7 +67,7 @@ impl<'a> Document<'a> {
             front: table.front.as_deref(),
             objects: objects(observation),
             calls: calls(table),
-            processes: observation.images.iter().map(process).collect(),
+            processes: processes.chain(unobserved.iter().map(|met| not_observed(met))).collect(),
         }
     }
 }
@@ -90,7 +98,19 @@ fn calls(table: &Table) -> Vec<Call<'_>> {
     calls
 }
 
-fn process(image: &Image) -> Process<'_> {
-    let (pid, parent, program, forked, lost) = (image.pid, image.parent, image.program(), image.forked, image.lost);
-    Process { pid, parent, program, forked, calls: image.calls.iter().map(|call| call.count).sum(), lost }
+fn observed(image: &Image) -> Process<'_> {
+    Process {
+        pid: image.pid,
+        parent: image.parent,
+        program: image.program(),
+        observed: true,
+        forked: Some(image.forked),
+        calls: Some(image.calls.iter().map(|call| call.count).sum()),
+        lost: Some(image.lost),
+    }
+}
+
+fn not_observed(met: &Met) -> Process<'_> {
+    let (pid, parent, program) = (met.pid, met.parent, Some(met.program.as_path()));
+    Process { pid, parent, program, observed: false, forked: None, calls: None, lost: None }
 }

@@ -153,7 +153,11 @@ fn summary(table: &Table, ended: &Ended, observation: &Observation, out: &mut im
         Some(front) => format!(", {} of them past {}", sum(true), front.display()),
         None => String::new(),
     };
-    writeln!(out, "{} calls in {} processes{past}", sum(false), observation.images.len())?;
+    let processes = match observation.images.len() {
+        1 => "1 process".to_owned(),
+        count => format!("{count} processes"),
+    };
+    writeln!(out, "{} calls in {processes}{past}", sum(false))?;
     if idle > 0 {
         writeln!(out, "{idle} more references were bound and never called: -v lists them")?;
     }

@@ -125,6 +125,8 @@ pub enum Reason {
     Own,
     /// A pointer that must equal a reference that could not be changed.
     Raw,
+    /// The observer has no trampoline left.
+    Full,
 }
 
 impl Reason {
@@ -136,6 +138,7 @@ impl Reason {
             "old-loader" => Reason::OldLoader,
             "self" => Reason::Own,
             "raw" => Reason::Raw,
+            "full" => Reason::Full,
             _ => Reason::Refused,
         }
     }
@@ -150,6 +153,7 @@ impl Reason {
             Reason::OldLoader => "glibc before 2.35 shows its auditors the PLT's references only",
             Reason::Own => "a pointer to the caller's own function",
             Reason::Raw => "a pointer that must equal a reference that could not be changed",
+            Reason::Full => "the observer has no trampoline left: narrow --api",
         }
     }
 }

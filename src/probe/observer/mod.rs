@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Child;
+use super::{Child, Met};
 pub use image::{Call, Image, Object, Observation, Reason, Unseen, Via};
 
 /// An observer, set up for one command and all the processes that come of it.
@@ -66,4 +66,19 @@ impl Observer {
     pub fn read(&self) -> Result<Observation, ObserverError> {
         image::read_all(&self.folder)
     }
+}
+
+impl Observation {
+    /// Those of the processes met that ran a program unobserved: neither did it shake hands there, nor is the process the fork
+    /// of one that did (such a child leaves files from its first call on).
+    pub fn unobserved<'m>(&self, met: &'m [Met]) -> Vec<&'m Met> {
+        let ran = |pid: u32, program: &Path| {
+            self.images.iter().any(|image| image.pid == pid && image.program().is_some_and(|own| is_same(own, program)))
+        };
+        met.iter().filter(|met| !ran(met.pid, &met.program) && !ran(met.parent, &met.program)).collect()
+    }
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().is_ok_and(|one| one == other)
 }

@@ -1,0 +1,93 @@
+//! The processes that come of a command, as far as they are met while it runs: a short life may be over between two looks.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// A process that was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// Its id.
+    pub pid: u32,
+    /// Its parent then.
+    pub parent: u32,
+    /// The file that it ran.
+    pub program: PathBuf,
+}
+
+/// Looks again and again, in a thread of its own.
+#[derive(Debug)]
+pub struct Watch {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<BTreeMap<(u32, PathBuf), u32>>,
+}
+
+impl Watch {
+    /// Begins to look for children of this process, and theirs.
+    pub fn start() -> Watch {
+        let over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&over);
+        Watch { over, thread: thread::spawn(move || look_until(&told)) }
+    }
+
+    /// All that were met, each once for every program that it was seen to run.
+    pub fn finish(self) -> Vec<Met> {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.thread().unpark();
+        let met = self.thread.join().unwrap_or_default();
+        met.into_iter().map(|((pid, program), parent)| Met { pid, parent, program }).collect()
+    }
+}
+
+fn look_until(over: &AtomicBool) -> BTreeMap<(u32, PathBuf), u32> {
+    // A child between fork and exec still runs what we run.
+    let ours = fs::read_link("/proc/self/exe").unwrap_or_default();
+    let mut met = BTreeMap::new();
+    let mut pause = Duration::from_millis(1);
+    while !over.load(Ordering::Relaxed) {
+        look(std::process::id(), 0, &mut |pid, parent, program| {
+            if program != ours {
+                met.insert((pid, program), parent);
+            }
+        });
+        thread::park_timeout(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+    met
+}
+
+/// Deeper than any tree of processes that is not a runaway.
+const DEPTH: u32 = 64;
+
+fn look(parent: u32, depth: u32, meet: &mut impl FnMut(u32, u32, PathBuf)) {
+    let Ok(threads) = fs::read_dir(format!("/proc/{parent}/task")) else { return };
+    for thread in threads.flatten().filter(|_| depth < DEPTH) {
+        let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        for pid in children.split_whitespace().filter_map(|word| word.parse().ok()) {
+            if let Ok(program) = fs::read_link(format!("/proc/{pid}/exe")) {
+                meet(pid, parent, program);
+            }
+            look(pid, depth + 1, meet);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Child;
+
+    #[test]
+    fn a_grandchild_is_met_with_its_parent_and_program() {
+        let watch = Watch::start();
+        let ended = Child::new("sh").args(["-c", "sleep 0.3; true"]).run().expect("sh starts");
+        assert_eq!(ended.exit(), Some(0));
+        let met = watch.finish();
+        let sleep = met.iter().find(|met| met.program.ends_with("sleep")).expect("sleep");
+        assert!(met.iter().any(|met| met.pid == sleep.parent && !met.program.ends_with("sleep")), "{met:?}");
+    }
+}
