@@ -11,6 +11,7 @@ enum { SLOTS = 1 << 14, PATTERNS = 256 };
 static const char *slots[SLOTS];
 static const char *patterns[PATTERNS];
 static unsigned name_count, pattern_count;
+static char begins[256]; /* whether a name of the API may begin so: most symbols end here */
 
 /* Functions of the form f(const char *name, void **address, …). */
 static const char *const lookups[] = {
@@ -84,7 +85,14 @@ static int is_pattern(const char *name) {
     return 0;
 }
 
+static void note_beginning(char first) {
+    int any = first == '*' || first == '?' || first == '[';
+    for (unsigned i = 0; i < sizeof begins; i++)
+        begins[i] |= any || i == (unsigned char)first;
+}
+
 static int add(const char *line) {
+    note_beginning(*line);
     if (is_pattern(line)) {
         if (pattern_count == PATTERNS)
             return 0;
@@ -146,6 +154,8 @@ int observer_is_lookup(const char *symbol) {
 }
 
 int observer_is_api(const char *symbol) {
+    if (!begins[(unsigned char)*symbol])
+        return 0;
     int api = name_count && *slot(symbol);
     for (unsigned i = 0; !api && i < pattern_count; i++)
         api = matches(patterns[i], symbol);
