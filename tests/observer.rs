@@ -235,6 +235,26 @@ fn threads_that_come_and_go_are_exact_and_share_blocks() {
     let client = bench.client(&["-pie", "-fPIE"]);
     let run = bench.observe(client, &["thread-by-thread", "10", "5000"]).well();
     run.counted(&[("client", "hipMalloc", RUNTIME, Plt, 50_000)]);
+    let entries = fs::read_dir(run.files.path()).expect("the observer's files").map(|entry| entry.expect("a file"));
+    let counts = entries.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|is| is == "counts"));
+    let size = fs::metadata(counts.expect("counts")).expect("counts").len();
+    assert!(size < 1 << 20, "{size} bytes: a block for each thread would be 320 MiB");
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_costs_no_count_and_no_program() {
+    let bench = Bench::new();
+    let client = bench.client(&["-pie", "-fPIE"]);
+    let run_with = |blocks: u32| {
+        let script = format!("ulimit -f {blocks}; exec {} threads 1000 4", client.display());
+        bench.observe("sh", &["-c", &script]).well()
+    };
+    // Room for the first block only, in units of 512 bytes: all threads share it.
+    let run = run_with(195);
+    let image = run.observation.images.iter().find(|image| image.program() == Some(&client)).expect("the client");
+    counts(image, &[("client", "hipMalloc", RUNTIME, Plt, 4000)]);
+    let run = run_with(0);
+    assert!(run.observation.images.iter().all(|image| image.program() != Some(&client)), "nothing to observe in");
 }
 
 #[test]

@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 enum { BLOCKS = 4096, PAGE = 4096, PROBES = 8 };
 #define BLOCK (TRAMPOLINES * sizeof(uint64_t))
@@ -19,17 +18,9 @@ static uint64_t *blocks[BLOCKS];
 static int owners[BLOCKS];
 static unsigned block_count;
 
-/* Asked first: to cross the limit is answered with SIGXFSZ, which would be the program's end. */
-static int may_grow_to(uint64_t size) {
-    struct rlimit limit;
-    if (failed(call6(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0)))
-        return 0;
-    return limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
-}
-
 /* Reserved, not only promised: a full disk is an error here, and not a SIGBUS later. */
 static int reserve(int file, uint64_t offset, uint64_t size) {
-    if (!may_grow_to(offset + size))
+    if (!observer_may_grow_to(offset + size))
         return 0;
     long result = call6(SYS_fallocate, file, 0, (long)offset, (long)size, 0, 0);
     if (result == -95 /* EOPNOTSUPP */)

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 
 enum { PATH = 4096, RECORD = 8192 };
 
@@ -85,7 +86,16 @@ int observer_log_follow_fork(void) {
     return 0;
 }
 
+int observer_may_grow_to(uint64_t size) {
+    struct rlimit limit;
+    if (failed(call6(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0)))
+        return 0;
+    return limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
+}
+
 static int write_record(const char *record, size_t size) {
+    if (!observer_may_grow_to(written + size))
+        return 0;
     int file = open_file(".log", O_WRONLY | O_APPEND);
     if (file < 0)
         return 0;

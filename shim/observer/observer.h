@@ -56,6 +56,8 @@ int observer_log_start(const char *folder);
 /* A child's files: its log begins where its parent's stood. */
 int observer_log_follow_fork(void);
 int observer_open_counts(int create);
+/* Asked first: to cross the limit of a file's size is answered with SIGXFSZ, which would be the program's end. */
+int observer_may_grow_to(uint64_t size);
 /* One record, fields parted by tabs; a NULL field ends it. 0 where it could not be written. */
 int observer_record(const char *first, ...) __attribute__((sentinel));
 const char *observer_number(uint64_t value, char buffer[24]);

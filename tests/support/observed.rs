@@ -88,7 +88,7 @@ impl Bench {
             child = child.env(name, value);
         }
         let ended = observer.watch(child).run().expect("it starts");
-        Run { ended, observation: observer.read().expect("readable") }
+        Run { ended, observation: observer.read().expect("readable"), files: observed }
     }
 }
 
@@ -108,6 +108,8 @@ pub fn run(command: &mut Command) {
 pub struct Run {
     pub ended: Ended,
     pub observation: Observation,
+    /// The observer's own.
+    pub files: TempDir,
 }
 
 impl Run {
