@@ -22,11 +22,13 @@ use table::Table;
 
 /// Count which object called which function of an API in which library, while a command runs
 ///
-/// Neither the program nor a shim need cooperate: ld.so itself tells the observer who binds to whom, and every reference leads
-/// through a counter. Where two libraries serve the API, calls that go past the first of them (the preloaded one) come first.
+/// Neither the program nor a shim need cooperate: ld.so itself tells the observer who binds to whom,
+/// and every reference leads through a counter. Where two libraries serve the API, calls that go past
+/// the first of them (the preloaded one) come first.
 ///
-/// The command's words, stdout's too, go to stderr. Its stdin is closed, and LD_* variables are not inherited: give them with --env.
-/// Exit status 0 where the command was observed, whatever became of it; 3 where nothing could be observed.
+/// The command's words, stdout's too, go to stderr. Its stdin is closed, and LD_* variables are not
+/// inherited: give them with --env. Exit status 0 where the command was observed, whatever became of
+/// it; 3 where nothing could be observed.
 ///
 /// Examples:
 ///   xdoctor trace -- ./client
