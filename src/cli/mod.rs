@@ -58,12 +58,12 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Smoke(smoke::Args),
-    Trace(trace::Args),
     Symbols(symbols::Args),
     Deps(Box<deps::Args>),
     Bindings(Box<bindings::Args>),
     Coverage(coverage::Args),
     Explain(Box<explain::Args>),
+    Trace(trace::Args),
     Codes(codes::Args),
     Bundle(bundle::Args),
     #[command(hide = true)]

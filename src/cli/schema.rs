@@ -22,6 +22,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("map", include_str!("../../checks/schema/map.json")),
     ("smoke", include_str!("../../checks/schema/smoke.json")),
     ("symbols", include_str!("../../checks/schema/symbols.json")),
+    ("trace", include_str!("../../checks/schema/trace.json")),
 ];
 
 /// Print the JSON Schema (draft 2020-12) of what a command writes with --format json
