@@ -184,4 +184,13 @@ fn a_static_program_binds_nothing() {
     let document = xdoctor(["bindings", text(&program), "--format", "json"]).exits(0).json();
     assert_valid("bindings", &document);
     assert_eq!((&document["interpreter"], &document["summary"]["bindings"]), (&Value::Null, &Value::from(0)));
+    assert!(xdoctor(["bindings", text(&program)]).exits(0).stdout.contains("a preload no effect"));
+}
+
+#[test]
+fn an_audit_library_in_the_environment_is_said_to_be_out_of_reach() {
+    let mut command = xdoctor::command(["bindings", "--summary", "--inherit-env", "/bin/true"]);
+    // The name of no file: the loader that starts xdoctor itself leaves it out, with a word on stderr.
+    let run = xdoctor::Run::of(command.env("LD_AUDIT", "/no/such/audit.so").output().unwrap()).exits(0);
+    assert!(run.stderr.contains("LD_AUDIT is set"), "{}", run.stderr);
 }

@@ -13,9 +13,10 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use built::Fixture;
-use ldso::{With, bound, ldso};
+use ldso::{Bound, With, bound, ldso};
 use rayon::prelude::*;
 use xdoctor::elf::{Image, Mapped};
 use xdoctor::loader::{Files, Objects, Process, Tree};
@@ -65,9 +66,7 @@ fn compare(programs: &[PathBuf], with: &(impl Fn(&Path) -> With + Sync)) {
                 return None;
             }
             let (predicted, found) = (bound(&process), ldso(program, &with));
-            let only = |a: &ldso::Bound, b: &ldso::Bound| {
-                a.bindings.difference(&b.bindings).take(3).cloned().collect::<Vec<_>>()
-            };
+            let only = |a: &Bound, b: &Bound| a.bindings.difference(&b.bindings).take(3).cloned().collect::<Vec<_>>();
             let told = (predicted != found).then(|| {
                 let (here, there) = (only(&predicted, &found), only(&found, &predicted));
                 format!("{}: the model only {here:#?}, ld.so only {there:#?}", program.display())
@@ -138,4 +137,41 @@ fn libraries_are_bound_as_the_loader_binds_them_when_they_are_opened() {
     }
     eprintln!("{opened} dlopens compared");
     assert!(opened > 0);
+}
+
+/// Where Debian's cross packages put a tree of the other architecture.
+const ARM: &str = "/usr/aarch64-linux-gnu";
+
+#[test]
+fn another_architectures_libraries_are_bound_as_its_own_loader_binds_them() {
+    let loader = Path::new(ARM).join("lib/ld-linux-aarch64.so.1");
+    let found = loader.exists() && Command::new("qemu-aarch64").arg("--version").output().is_ok();
+    if !support::require(found, "qemu-aarch64 with libc6-arm64-cross") {
+        return;
+    }
+    let files = Files::new();
+    let objects = Objects::new(&files, Tree::below(ARM));
+    for name in ["libm.so.6", "libresolv.so.2", "libgcc_s.so.1", "libstdc++.so.6"] {
+        let library = Path::new("/lib").join(name);
+        if !objects.tree().on_host(&library).exists() {
+            continue;
+        }
+        let mut command = Command::new("qemu-aarch64");
+        for variable in ["LD_TRACE_LOADED_OBJECTS=1", "LD_WARN=yes", "LD_BIND_NOW=1", "LD_DEBUG=bindings"] {
+            command.args(["-E", variable]);
+        }
+        let output = command.args(["-L", ARM]).arg(&loader).arg(&library).output().expect("runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let process = Process::start(&objects, &library, &With::default().environment()).expect("modelled");
+        let (told, predicted) = (by_name(ldso::read(&said, &library, false)), by_name(bound(&process)));
+        assert!(told.len() > 50, "{said}");
+        assert_eq!(predicted, told, "{name}");
+    }
+}
+
+/// By file names: the tree's links are not those of this machine.
+fn by_name(bound: Bound) -> BTreeSet<(PathBuf, String, Option<String>, PathBuf)> {
+    let name = |path: &Path| path.file_name().map(PathBuf::from).unwrap_or_default();
+    let rows = bound.bindings.into_iter();
+    rows.map(|(referrer, symbol, version, provider)| (name(&referrer), symbol, version, name(&provider))).collect()
 }

@@ -82,6 +82,9 @@ const BATCH: usize = 64;
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let files = Files::new();
     let objects = Objects::new(&files, args.model.tree()?);
+    if let Some(caveat) = args.model.caveat() {
+        output.remark(caveat);
+    }
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut exit = Exit::Holds;
     if let [target] = args.targets.as_slice() {

@@ -33,6 +33,9 @@ pub struct Args {
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let files = Files::new();
     let objects = Objects::new(&files, args.model.tree()?);
+    if let Some(caveat) = args.model.caveat() {
+        output.remark(caveat);
+    }
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Holds;
     for target in &args.targets {

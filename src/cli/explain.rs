@@ -38,6 +38,9 @@ pub struct Args {
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let files = Files::new();
     let objects = Objects::new(&files, args.model.tree()?);
+    if let Some(caveat) = args.model.caveat() {
+        output.remark(caveat);
+    }
     let modelled = match Modelled::new(&objects, &args.target, &args.model.environment(), &args.model.modules()) {
         Ok(modelled) => modelled,
         Err(error) if unmodelled(&error) != Exit::Unusable => {

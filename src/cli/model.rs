@@ -58,6 +58,12 @@ impl ModelArgs {
         }
     }
 
+    /// What of the environment is not modelled, where it is set.
+    pub fn caveat(&self) -> Option<&'static str> {
+        let audited = self.inherit_env && std::env::var_os("LD_AUDIT").is_some_and(|value| !value.is_empty());
+        audited.then_some("LD_AUDIT is set: what that library rewrites is not known here")
+    }
+
     /// The modules, in order.
     pub fn modules(&self) -> Vec<Module> {
         self.modules.iter().map(|text| module(text)).collect()

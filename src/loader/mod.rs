@@ -3,6 +3,9 @@
 //! The rules are those of glibc 2.34 to 2.42; where they differ, the loader that the program names decides. Nothing is
 //! run and nothing is loaded: files are mapped and read.
 //!
+//! Some things only the running program knows, and the model does not guess them: which of its functions an IFUNC
+//! chooses, a name that is computed for dlsym, a namespace of its own (dlmopen), and what an LD_AUDIT library rewrites.
+//!
 //! ```no_run
 //! use std::path::Path;
 //! use xdoctor::loader::{Environment, Files, Objects, Process, Tree};

@@ -106,7 +106,8 @@ pub fn ldso(program: &Path, with: &With) -> Bound {
     read(&said, program, !with.modules.is_empty())
 }
 
-fn read(said: &str, program: &Path, has_modules: bool) -> Bound {
+/// Reads what a loader said with `LD_DEBUG=bindings`.
+pub fn read(said: &str, program: &Path, has_modules: bool) -> Bound {
     let mut bound = Bound::default();
     let (mut binding, opened) = (true, format!("dynamically loaded by {}", program.display()));
     for line in said.lines() {

@@ -52,6 +52,12 @@ pub fn write(
 /// What keeps the process from starting, or from being what was asked for.
 pub fn problems(out: &mut impl Write, modelled: &Modelled<'_, '_>) -> io::Result<()> {
     let process = &modelled.process;
+    if !process.loaded()[0].object.image().is_dynamic() {
+        writeln!(out, "  statically linked: ld.so has no part in it, and a preload no effect")?;
+    }
+    if process.is_secure() {
+        writeln!(out, "  runs with another user's rights: LD_LIBRARY_PATH and preloads with a slash are ignored")?;
+    }
     for missing in process.missing() {
         let asked = requester(missing.reason, process.loaded()).unwrap_or_default();
         let name = escape(&missing.name);

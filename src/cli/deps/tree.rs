@@ -31,8 +31,6 @@ pub fn write(out: &mut impl Write, output: Output, modelled: &Modelled<'_, '_>) 
     if let Some(interpreter) = process.interpreter() {
         let (release, minor) = process.glibc().release;
         writeln!(out, "  loader {} (glibc {release}.{minor})", shown(interpreter))?;
-    } else if !process.loaded()[0].object.image().is_dynamic() {
-        writeln!(out, "  statically linked: ld.so has no part in it, and a preload no effect")?;
     }
     problems(out, modelled)?;
     let mut expanded = vec![false; process.loaded().len()];
