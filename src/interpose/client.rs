@@ -1,5 +1,6 @@
 //! What a client asks of the API, and where it may go around it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,10 +8,10 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
-use crate::elf::{Binding, escape};
+use crate::elf::{Binding, StaticSymbol, escape};
 use crate::loader::{Object, Objects};
 
-use super::api::Api;
+use super::api::{Api, Function};
 use super::library::Reference;
 use super::mentions::mentions;
 
@@ -45,19 +46,20 @@ impl<'f> Client<'f> {
                 references.push(Reference { symbol: name.to_owned(), version, weak: symbol.binding == Binding::Weak });
             }
         }
-        let inside = object.image().static_symbols();
-        let known = |name: &str| {
-            references.iter().any(|reference| reference.symbol == name)
-                || inside.iter().any(|symbol| symbol.name == name.as_bytes())
-        };
-        let mentioned = if asks_for_dlsym { mentions(object.bytes(), object.image(), api) } else { Vec::new() };
-        let mentioned: Vec<String> = mentioned.into_iter().filter(|name| !known(name)).collect();
-        let built_in: Vec<String> = inside
+        // Looked at once: a framework's library has a million of them.
+        let inside: Vec<StaticSymbol<'_>> = object.image().static_symbols();
+        let of_api: Vec<(&StaticSymbol<'_>, &Function)> = inside
             .iter()
-            .filter(|symbol| symbol.defined && symbol.local && symbol.size > 0)
-            .filter_map(|symbol| std::str::from_utf8(symbol.name).ok())
-            .filter(|name| api.function(name).is_some_and(|function| function.exported))
-            .map(str::to_owned)
+            .filter_map(|symbol| Some((symbol, api.function(std::str::from_utf8(symbol.name).ok()?)?)))
+            .collect();
+        let mut known: BTreeSet<&str> = references.iter().map(|reference| reference.symbol.as_str()).collect();
+        known.extend(of_api.iter().map(|(_, function)| function.symbol.as_str()));
+        let mentioned = if asks_for_dlsym { mentions(object.bytes(), object.image(), api) } else { Vec::new() };
+        let mentioned: Vec<String> = mentioned.into_iter().filter(|name| !known.contains(name.as_str())).collect();
+        let built_in: Vec<String> = of_api
+            .iter()
+            .filter(|(symbol, function)| symbol.defined && symbol.local && symbol.size > 0 && function.exported)
+            .map(|(_, function)| function.symbol.clone())
             .collect();
         let concerned = !references.is_empty() || !mentioned.is_empty() || !built_in.is_empty();
         concerned.then(|| Client {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use memchr::memmem;
+use rayon::prelude::*;
 
 use crate::elf::Image;
 
@@ -18,8 +19,8 @@ pub fn mentions(bytes: &[u8], image: &Image<'_>, api: &Api) -> Vec<String> {
     let start = (table.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
     let names = start..start.saturating_add(table.len());
     let prefixes: BTreeSet<Vec<u8>> = api.exported().map(|function| prefix(&function.symbol)).collect();
-    let mut found = BTreeSet::new();
-    for prefix in &prefixes {
+    let search = |prefix: &Vec<u8>| {
+        let mut found = BTreeSet::new();
         for at in memmem::find_iter(bytes, prefix) {
             let start = at + 1;
             if names.contains(&start) {
@@ -32,7 +33,10 @@ pub fn mentions(bytes: &[u8], image: &Image<'_>, api: &Api) -> Vec<String> {
                 found.insert(function.symbol.clone());
             }
         }
-    }
+        found
+    };
+    // A library of a gigabyte is one file: its search is shared out too.
+    let found: BTreeSet<String> = prefixes.par_iter().flat_map_iter(search).collect();
     found.into_iter().collect()
 }
 
