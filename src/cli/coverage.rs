@@ -1,5 +1,6 @@
 //! `xdoctor coverage`: will this shim intercept these clients?
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::interpose::{
 };
 use crate::loader::Module;
 
+use super::model;
 use super::output::Format;
 use super::{Exit, Output, Unusable};
 
@@ -39,9 +41,9 @@ pub struct Args {
     /// Whom it is to intercept; repeatable
     #[arg(long = "client", value_name = "PATH", required = true)]
     clients: Vec<PathBuf>,
-    /// What a program among the clients opens after start-up (RTLD_LOCAL); repeatable, in order
+    /// What a program among the clients opens after start-up, as RTLD_LOCAL, or LIB:global, LIB:deepbind; repeatable, in order
     #[arg(long = "module", value_name = "LIB")]
-    modules: Vec<PathBuf>,
+    modules: Vec<OsString>,
     /// How the shim gets in front
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     deploy: Deploy,
@@ -59,8 +61,7 @@ pub struct Args {
 /// Where a file that was named cannot be read, or the API is not known.
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let api = api(args)?;
-    let module = |path: &PathBuf| Module { name: path.into(), global: false, deepbind: false };
-    let modules: Vec<Module> = args.modules.iter().map(module).collect();
+    let modules: Vec<Module> = args.modules.iter().map(|module| model::module(module)).collect();
     let question = Question {
         shim: &args.shim,
         runtime: &args.runtime,

@@ -71,7 +71,7 @@ impl ModelArgs {
 }
 
 /// `LIB`, `LIB:global`, `LIB:deepbind`, or both words, as `LIB:global+deepbind`.
-fn module(text: &OsStr) -> Module {
+pub fn module(text: &OsStr) -> Module {
     let bytes = text.as_bytes();
     let parts = memchr::memrchr(b':', bytes).map(|at| (&bytes[..at], &bytes[at + 1..]));
     let words =

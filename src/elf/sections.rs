@@ -1,7 +1,7 @@
 //! The section table: a cross-check only, since it may be stripped or wrong.
 
 use goblin::elf::Header;
-use goblin::elf::section_header::{SHN_XINDEX, SHT_DYNSYM, SectionHeader};
+use goblin::elf::section_header::{SHF_ALLOC, SHF_EXECINSTR, SHN_XINDEX, SHT_DYNSYM, SHT_PROGBITS, SectionHeader};
 
 use super::Strings;
 use super::reader::Reader;
@@ -56,6 +56,22 @@ impl<'a> Sections<'a> {
     /// A section's name.
     pub fn name(&self, index: usize) -> Option<&'a [u8]> {
         self.get(index).and_then(|header| self.names.get(header.sh_name))
+    }
+
+    /// What the program's own instructions read: sections that are loaded and hold no instructions. Code for a device
+    /// (`.hip_fatbin`, `.nv_fatbin`), often most of the file, is none of it.
+    pub fn data(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        let is_data = |header: &SectionHeader| {
+            header.sh_type == SHT_PROGBITS
+                && header.sh_flags & u64::from(SHF_ALLOC) != 0
+                && header.sh_flags & u64::from(SHF_EXECINSTR) == 0
+        };
+        let is_for_device =
+            |header: &SectionHeader| self.names.get(header.sh_name).is_some_and(|name| name.ends_with(b"_fatbin"));
+        let headers = (0..self.count).filter_map(|index| self.get(index));
+        headers
+            .filter(move |header| is_data(header) && !is_for_device(header))
+            .filter_map(|header| self.content(&header))
     }
 
     /// The number of entries that the section at `offset` gives the dynamic symbol table, where there is such a section.

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::elf::escape;
-use crate::loader::{Environment, NotFound, Process, Reason};
+use crate::loader::{Environment, NotFound, Platform, Process, Reason};
 
 use super::coverage::Parts;
 use super::deploy::Deploy;
@@ -16,10 +16,18 @@ pub(super) fn of(parts: &Parts<'_, '_>) -> Vec<Diagnosis> {
     // The runtime stands for what the client would bring along.
     let environment = Environment { preload: Some(parts.runtime.path.clone().into()), ..Environment::default() };
     let shim = std::path::absolute(&parts.shim.path).unwrap_or_else(|_| parts.shim.path.clone());
-    if let Ok(process) = Process::start(parts.objects, &shim, &environment) {
+    let platform = Platform::of(parts.object.image());
+    // A shim for another machine is never asked for what it needs.
+    let loads = parts.objects.open(&parts.runtime.path).is_ok_and(|runtime| Platform::of(runtime.image()) == platform);
+    if let Ok(process) = Process::start(parts.objects, &shim, &environment)
+        && loads
+    {
         diagnoses.extend(missing(&process));
         diagnoses.extend(versions(&process));
-        diagnoses.extend(undefined(parts, &process));
+        if diagnoses.is_empty() {
+            // Else it is what is missing that would define them.
+            diagnoses.extend(undefined(parts, &process));
+        }
     }
     if !parts.shim.is_versioned() && parts.question.deploy == Deploy::Preload {
         let actual = format!("no version information in {}", parts.shim.name());

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
-use crate::loader::{Binding, Environment, Index, Process, Reason, TypeClass};
+use crate::loader::{Binding, Environment, Index, Loaded, Process, Reason, TypeClass};
 
 use super::client::Client;
-use super::coverage::{Coverage, CoverageError, Parts, about};
+use super::coverage::{Coverage, CoverageError, Parts, SymbolCoverage, about};
 use super::deploy::Deploy;
 use super::fitness;
+use super::judge::spelled;
 use super::library::Reference;
 use super::standing::{conclude, symbol};
 
@@ -35,8 +36,14 @@ pub(super) fn judge(
     if process.is_secure() && parts.question.deploy == Deploy::Preload {
         answer.diagnoses.push(about(program, impossible("it runs with another user's rights (AT_SECURE)")));
     }
+    let mut bound_deeply = Vec::new();
     for module in parts.question.modules {
-        if let Err(refusal) = process.open(module) {
+        let before = process.loaded().len();
+        let opened = process.open(module);
+        if module.deepbind {
+            bound_deeply.extend(before..process.loaded().len());
+        }
+        if let Err(refusal) = opened {
             let actual = format!("dlopen refuses {}: {refusal:?}", module.name.display());
             let diagnosis = Diagnosis::new(Code::CommandFailed, "a module that can be opened", actual);
             answer.diagnoses.push(about(program, diagnosis));
@@ -56,8 +63,24 @@ pub(super) fn judge(
         let client = Client::of(&loaded.path, loaded.object.clone(), parts.question.api).filter(|_| !own);
         let Some(client) = client else { continue };
         concerned += 1;
-        let bound = |reference: &Reference| provider(&process, index, reference).is_some_and(|by| Some(by) == shim);
-        let symbols = client.references.iter().map(|reference| symbol(parts, reference, bound(reference))).collect();
+        let otherwise = match shim {
+            None if parts.question.deploy == Deploy::Replace => Code::SonameMismatch,
+            None => Code::PreloadIgnored,
+            Some(_) if bound_deeply.contains(&index) => Code::DeepbindBypass,
+            Some(_) => Code::Outranked,
+        };
+        let providers = client.references.iter().map(|reference| (reference, provider(&process, index, reference)));
+        let providers: Vec<(&Reference, Option<Index>)> = providers.collect();
+        let is_covered = |by: Option<Index>| by.is_some() && by == shim;
+        let judged = providers.iter().map(|(reference, by)| symbol(parts, reference, is_covered(*by), otherwise));
+        let symbols: Vec<SymbolCoverage> = judged.collect();
+        if shim.is_some() {
+            let winners = providers.iter().zip(&symbols).filter(|(_, symbol)| symbol.code == Some(otherwise));
+            let winners = winners.filter_map(|((reference, by), _)| Some((*reference, process.loaded().get((*by)?)?)));
+            answer
+                .diagnoses
+                .extend(wins(otherwise, &winners.collect::<Vec<_>>()).map(|wins| about(&client.path, wins)));
+        }
         conclude(parts, &client, symbols, true, answer);
     }
     Ok((concerned, 1))
@@ -75,6 +98,18 @@ fn environment(parts: &Parts<'_, '_>) -> Environment {
         std::path::absolute(&parts.shim.path).map_or_else(|_| OsString::from(&parts.shim.path), OsString::from)
     });
     Environment { library_path: std::env::join_paths(folders).ok(), preload, ..Environment::default() }
+}
+
+/// The definitions that come before the shim's, and how they do.
+fn wins(code: Code, winners: &[(&Reference, &Loaded<'_>)]) -> Option<Diagnosis> {
+    let (first, by) = winners.first()?;
+    let more = if winners.len() > 1 { format!(" and {} more", winners.len() - 1) } else { String::new() };
+    let how = match code {
+        Code::DeepbindBypass => "dlopen with RTLD_DEEPBIND asks the module's own libraries first",
+        _ => "it is asked before the shim",
+    };
+    let actual = format!("{}{more} bound to {}: {how}", spelled(first), by.path.display());
+    Some(Diagnosis::new(code, "references bound to the shim", actual))
 }
 
 fn impossible(why: &str) -> Diagnosis {

@@ -18,7 +18,8 @@ pub(super) fn judge_client(parts: &Parts<'_, '_>, client: &Client<'_>, answer: &
     let fits = Platform::of(client.object.image()) == Platform::of(parts.object.image());
     for reference in &client.references {
         let covered = fits && is_answered(parts, client, reference);
-        symbols.push(symbol(parts, reference, covered));
+        let otherwise = if fits { Code::Outranked } else { Code::PreloadIgnored };
+        symbols.push(symbol(parts, reference, covered, otherwise));
     }
     if !fits {
         let expected = format!("a shim for {}", client.object.image().machine_name());
@@ -54,14 +55,14 @@ pub(super) fn conclude(
     }
 }
 
-/// What a reference gets, and why not the shim.
-pub(super) fn symbol(parts: &Parts<'_, '_>, reference: &Reference, covered: bool) -> SymbolCoverage {
+/// What a reference gets, and why not the shim: for what its exports tell, and `otherwise` where they would do.
+pub(super) fn symbol(parts: &Parts<'_, '_>, reference: &Reference, covered: bool, otherwise: Code) -> SymbolCoverage {
     let role = parts.question.api.function(&reference.symbol).map_or(super::Role::Other, |function| function.role);
     let code = (!covered).then(|| match miss(&parts.shim, reference) {
         Some(Miss::WrongNode(_)) => Code::VersionMismatch,
         Some(Miss::Mangled(_)) => Code::MangledName,
         Some(Miss::Absent) => Code::NotCovered,
-        None => Code::Outranked,
+        None => otherwise,
     });
     SymbolCoverage { reference: reference.clone(), role, covered, code }
 }

@@ -1,0 +1,274 @@
+//! The zoo: shims that are sound, and shims broken in each way that gcc can reproduce. For each, what `xdoctor coverage`
+//! says from the files alone is compared with its folder's expectations and with what ld.so and the client really do.
+//!
+//! A folder under fixtures/zoo holds what differs from fixtures/zoo/common. Lines that begin with `//#` (`##` in a
+//! version script) say how it is made and what is expected:
+//!
+//! - `link: COMMAND` is run by sh in the scratch folder, in the files' order: runtime, shim, wrapper, client
+//! - `covered: all|none|NAME…` are the references that the shim gets, in the model and in the process
+//! - `outranked: NAME…` are those that another definition wins; what remains is bypassed
+//! - `code: SEVERITY CODE` is a diagnosis; there are no others
+//! - `says: TEXT` stands in a diagnosis; `stderr: TEXT` in what the client's run writes
+//! - `calls: NAME…` are the calls that arrive, where they are others than `covered` says
+//! - `deploy: replace`, `module: LIB` and `client: STATUS` say how the client is run and how it ends
+
+#[path = "support/schema.rs"]
+mod schema;
+#[path = "support/xdoctor.rs"]
+mod xdoctor;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use regex::Regex;
+use serde_json::Value;
+use tempfile::TempDir;
+use xdoctor::xdoctor;
+
+/// One folder of the zoo, built.
+struct Exhibit {
+    place: TempDir,
+    directives: Vec<(String, String)>,
+}
+
+type Names = BTreeSet<String>;
+
+impl Exhibit {
+    fn build(name: &str) -> Exhibit {
+        let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/zoo");
+        let place = tempfile::tempdir().expect("scratch");
+        let own = files(&zoo.join(name));
+        let replaced = |file: &Path| own.iter().any(|other| other.file_stem() == file.file_stem() && is_source(other));
+        let common = files(&zoo.join("common")).into_iter().filter(|file| !is_source(file) || !replaced(file));
+        for file in common.chain(own.iter().cloned()) {
+            fs::copy(&file, place.path().join(file.file_name().expect("a name"))).expect("copied");
+        }
+        for folder in ["lib", "shim"] {
+            fs::create_dir(place.path().join(folder)).expect("made");
+        }
+        let of = |file: &PathBuf| directives(&fs::read_to_string(file).expect("text"));
+        let exhibit = Exhibit { directives: own.iter().flat_map(of).collect(), place };
+        exhibit.link();
+        exhibit
+    }
+
+    fn link(&self) {
+        for stem in ["runtime", "shim", "wrapper", "engine", "client"] {
+            let sources = ["c", "cc"].map(|suffix| self.path(stem).with_extension(suffix));
+            let source = sources.iter().find(|source| source.exists());
+            let text = source.map(|source| fs::read_to_string(source).expect("text")).unwrap_or_default();
+            for (_, line) in directives(&text).iter().filter(|(key, _)| key == "link") {
+                // `$ORIGIN` is the loader's, not the shell's.
+                let script = format!("set -e; ORIGIN='$ORIGIN'; {line}");
+                let output = Command::new("sh").args(["-c", &script]).current_dir(&self.place).output().expect("sh");
+                assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+            }
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    fn all(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.directives.iter().filter(move |(other, _)| other == key).map(|(_, value)| value.as_str())
+    }
+
+    fn one(&self, key: &str) -> Option<&str> {
+        self.all(key).next()
+    }
+
+    fn names(&self, key: &str) -> Option<Names> {
+        self.one(key).map(|names| names.split_whitespace().map(str::to_owned).collect())
+    }
+
+    fn replaces(&self) -> bool {
+        self.one("deploy") == Some("replace")
+    }
+
+    /// What xdoctor says.
+    fn coverage(&self) -> Value {
+        let path = |name: &str| self.path(name).display().to_string();
+        let mut args: Vec<String> = ["coverage", "--format", "json", "--shim"].map(str::to_owned).into();
+        args.extend([path("shim/libshimhip.so"), "--runtime".into(), path("lib/libamdhip64.so.7")]);
+        args.extend(["--client".into(), path("client"), "--deploy".into()]);
+        args.push(if self.replaces() { "replace" } else { "preload" }.to_owned());
+        args.extend(self.all("module").flat_map(|module| ["--module".to_owned(), path(module)]));
+        let run = xdoctor(args);
+        let document = run.json();
+        schema::assert_valid("coverage", &document);
+        let missed =
+            |row: &&Value| row["covered"] == false && CRITICAL.contains(&row["role"].as_str().expect("a role"));
+        let fails = symbols(&document).iter().any(|(_, row)| missed(row))
+            || self.all("code").any(|code| code.starts_with("fail "));
+        assert_eq!(run.status == 1, fails, "exit status {}: {document:#}", run.status);
+        document
+    }
+
+    /// What really happens: ld.so tells what it binds, the toy shim what calls arrive.
+    fn run(&self) -> Output {
+        let mut client = Command::new(self.path("client"));
+        client.current_dir(&self.place).env("LD_DEBUG", "bindings").env("LD_BIND_NOW", "1").env("LC_ALL", "C");
+        client.env_remove("LD_PRELOAD").env_remove("LD_LIBRARY_PATH");
+        if self.replaces() {
+            client.env("LD_LIBRARY_PATH", self.path("shim"));
+        } else {
+            client.env("LD_PRELOAD", self.path("shim/libshimhip.so"));
+        }
+        client.output().expect("starts")
+    }
+}
+
+const CRITICAL: [&str; 4] = ["allocate", "free", "copy", "launch"];
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    files
+}
+
+fn is_source(file: &Path) -> bool {
+    file.extension().is_some_and(|suffix| suffix == "c" || suffix == "cc")
+}
+
+fn directives(text: &str) -> Vec<(String, String)> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("//# ").or_else(|| line.strip_prefix("## ")));
+    let split = |line: &str| {
+        let (key, value) = line.split_once(": ").unwrap_or_else(|| panic!("no directive: {line}"));
+        const KEYS: [&str; 10] =
+            ["link", "covered", "outranked", "code", "says", "stderr", "calls", "deploy", "module", "client"];
+        assert!(KEYS.contains(&key), "no directive: {line}");
+        (key.to_owned(), value.to_owned())
+    };
+    lines.map(split).collect()
+}
+
+/// Every reference in the document, with the client that has it.
+fn symbols(document: &Value) -> Vec<(PathBuf, &Value)> {
+    let clients = document["clients"].as_array().expect("clients");
+    let mut found = Vec::new();
+    for client in clients {
+        let path = PathBuf::from(client["client"].as_str().expect("a path"));
+        found.extend(client["symbols"].as_array().expect("rows").iter().map(|row| (path.clone(), row)));
+    }
+    found
+}
+
+fn name(row: &Value) -> String {
+    row["symbol"].as_str().expect("a name").to_owned()
+}
+
+/// Which file ld.so bound a client's reference to.
+fn bound_to(said: &str, client: &Path, symbol: &str) -> Option<PathBuf> {
+    let client = regex::escape(&client.display().to_string());
+    let line =
+        Regex::new(&format!(r"binding file {client} \[0\] to (\S+) \[0\]: normal symbol `{symbol}'")).expect("valid");
+    line.captures(said).map(|found| fs::canonicalize(&found[1]).expect("a file"))
+}
+
+/// The promise that every folder makes.
+fn is_judged_as_it_behaves(folder: &str) {
+    let exhibit = Exhibit::build(folder);
+    let document = exhibit.coverage();
+    let rows = symbols(&document);
+    let needed: Names = rows.iter().map(|(_, row)| name(row)).collect();
+    let covered: Names = rows.iter().filter(|(_, row)| row["covered"] == true).map(|(_, row)| name(row)).collect();
+
+    // As its author says.
+    let expected = match exhibit.one("covered").expect("every folder says what is covered") {
+        "all" => needed.clone(),
+        "none" => Names::new(),
+        _ => exhibit.names("covered").expect("names"),
+    };
+    assert_eq!(covered, expected, "{document:#}");
+    assert_eq!(diagnoses(&document), exhibit.all("code").map(str::to_owned).collect(), "{document:#}");
+    let outranked: Names =
+        rows.iter().filter(|(_, row)| row["code"] == "outranked").map(|(_, row)| name(row)).collect();
+    assert_eq!(exhibit.names("outranked").unwrap_or_default(), outranked, "{document:#}");
+    for text in exhibit.all("says") {
+        assert!(document["diagnoses"].to_string().contains(text), "{text}: {document:#}");
+    }
+
+    // As it happens.
+    let run = exhibit.run();
+    let said = String::from_utf8_lossy(&run.stderr);
+    let status = exhibit.one("client").map_or(0, |status| status.parse().expect("a number"));
+    assert_eq!(run.status.code(), Some(status), "{said}");
+    for text in exhibit.all("stderr") {
+        assert!(said.contains(text), "{text}: {said}");
+    }
+    let arrived: Names =
+        said.lines().filter_map(|line| line.strip_prefix("the shim got ")).map(str::to_owned).collect();
+    if status != 0 {
+        assert_eq!(arrived, Names::new(), "it did not start");
+        return;
+    }
+    assert_eq!(arrived, exhibit.names("calls").unwrap_or(expected), "{said}");
+    let shim = fs::canonicalize(exhibit.path("shim/libshimhip.so")).expect("the shim");
+    for (client, row) in rows {
+        let provider = bound_to(&said, &client, &name(row)).unwrap_or_else(|| panic!("{row} in {said}"));
+        assert_eq!(row["covered"], provider == shim, "{row} of {} to {}", client.display(), provider.display());
+    }
+}
+
+fn diagnoses(document: &Value) -> Names {
+    let rows = document["diagnoses"].as_array().expect("diagnoses").iter();
+    let checked = rows.inspect(|row| assert!(row["fix"].as_str().is_some_and(|fix| !fix.is_empty()), "{row}"));
+    checked
+        .map(|row| format!("{} {}", row["severity"].as_str().expect("text"), row["code"].as_str().expect("text")))
+        .collect()
+}
+
+/// One test for each folder, and a folder for each test.
+macro_rules! zoo {
+    ($($test:ident $folder:literal,)*) => {
+        const FOLDERS: &[&str] = &[$($folder,)*];
+
+        $(#[test]
+        fn $test() {
+            is_judged_as_it_behaves($folder);
+        })*
+    };
+}
+
+zoo! {
+    a_versioned_shim_is_sound "sound-versioned",
+    an_unversioned_shim_is_sound_as_a_preload "sound-unversioned",
+    an_anonymous_node_is_sound_as_a_preload "sound-anonymous-node",
+    functions_in_the_base_version_beside_nodes_are_sound "sound-base-and-default",
+    an_old_and_a_default_version_of_a_function_are_sound "sound-two-versions",
+    a_cxx_shim_with_extern_c_is_sound "sound-extern-c",
+    a_replacement_of_the_right_name_and_nodes_is_sound "sound-replacement",
+    a_version_script_for_another_library_exports_nothing "exports-nothing",
+    nodes_that_nobody_asks_for_get_nothing "version-mismatch",
+    one_function_in_an_older_node_is_missed "version-partial",
+    a_launch_function_that_is_forgotten_is_a_failure "not-covered",
+    an_event_function_that_is_forgotten_is_a_warning "not-covered-event",
+    a_forgotten_extern_c_hides_a_function_behind_its_cxx_name "mangled-name",
+    a_library_that_the_shim_needs_and_nobody_has_is_fatal "missing-library",
+    a_version_that_the_shim_needs_and_nobody_has_is_fatal "missing-version",
+    a_symbol_that_the_neighbour_holds_locally_is_fatal "undefined-symbol",
+    what_the_program_defines_itself_wins "outranked",
+    a_static_program_takes_no_preload "preload-impossible",
+    a_shim_for_another_machine_is_ignored "preload-ignored",
+    a_replacement_without_versions_is_a_warning "unversioned-replacement",
+    a_replacement_without_a_node_is_fatal "replacement-missing-version",
+    a_replacement_under_another_name_is_never_loaded "soname-mismatch",
+    a_symbolic_runtime_is_a_warning "symbolic-bypass",
+    a_runtime_inside_a_library_is_a_warning "static-runtime",
+    a_module_opened_with_deepbind_goes_past_the_shim "deepbind-bypass",
+    a_module_opened_without_it_is_sound "sound-module",
+    a_lookup_in_the_runtimes_own_handle_is_a_possibility "dlsym-bypass",
+}
+
+#[test]
+fn every_folder_of_the_zoo_is_visited() {
+    let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/zoo");
+    let there: Names = files(&zoo).iter().map(|path| path.file_name().expect("a name").display().to_string()).collect();
+    let mut visited: Names = FOLDERS.iter().map(|name| (*name).to_owned()).collect();
+    visited.insert("common".to_owned());
+    assert_eq!(there, visited);
+}
