@@ -1,8 +1,6 @@
 //! docs/ci.md: each of its configurations is read, and each of its commands run, as the gate would.
 
 mod support;
-#[path = "support/xdoctor.rs"]
-mod xdoctor;
 
 use std::fs;
 use std::path::Path;

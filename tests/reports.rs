@@ -1,16 +1,18 @@
 //! The reports of `xdoctor check --report`: each format is held to a validator that is not xdoctor's own, and whatever
 //! text a checklist or a machine brings along stays text.
 
+#[path = "support/feed.rs"]
+mod feed;
 mod support;
 #[path = "support/xdoctor.rs"]
 mod xdoctor;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use feed::{fed, has};
 use serde_json::Value;
 use tempfile::TempDir;
 use xdoctor::{Run, command};
@@ -80,19 +82,6 @@ fn failing(count: usize) -> String {
 /// A checklist of one check that cannot be carried out.
 const OPEN: &str =
     "title: T\nsteps: [{title: S, checks: [{id: open, title: is open, kind: path, path: /etc/passwd/x}]}]\n";
-
-fn has(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
-}
-
-/// What a program says to this on its stdin.
-fn fed(program: &str, args: &[&str], text: &str) -> Output {
-    let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("starts");
-    child.stdin.take().expect("piped").write_all(text.as_bytes()).expect("reads");
-    child.wait_with_output().expect("ends")
-}
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
@@ -305,6 +294,23 @@ mod sarif {
     }
 
     #[test]
+    fn names_a_checklist_that_lies_elsewhere_by_a_file_uri() {
+        let folder = tempfile::tempdir().expect("scratch");
+        let file = folder.path().join("my 100% list #1.yaml");
+        fs::write(&file, OPEN).expect("written");
+        let mut command = command(["check", "-q", "--report", "sarif=-"]);
+        let document = Run::of(command.arg(&file).current_dir("/").output().expect("runs")).exits(3).json();
+        let uri = &result(&document, "open")["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        let from_the_root = folder.path().strip_prefix("/").expect("absolute").display();
+        assert_eq!(*uri, format!("{from_the_root}/my%20100%25%20list%20%231.yaml"));
+        let mut command = xdoctor::command(["check", "-q", "--report", "sarif=-"]);
+        let document = Run::of(command.arg(&file).current_dir("/usr").output().expect("runs")).exits(3).json();
+        let uri = &result(&document, "open")["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        assert_eq!(*uri, format!("file:///{from_the_root}/my%20100%25%20list%20%231.yaml"));
+        assert_eq!(complaint(&document), None);
+    }
+
+    #[test]
     fn raises_a_warning_where_fail_on_does() {
         let document = document(EVERYTHING, &["--fail-on", "warn"]);
         assert_eq!(result(&document, "odd")["level"], "error");
@@ -385,6 +391,15 @@ mod tap {
                 (&plan["skipAll"], &plan["skipReason"]),
                 (&Value::from(true), &Value::from("nothing was selected"))
             );
+        }
+    }
+
+    #[test]
+    fn fails_what_was_skipped_where_fail_on_says_so() {
+        if has_parser() {
+            let (events, _) = parsed(&Checked::report("tap", EVERYTHING, &["--fail-on", "skip"]));
+            let points = points(&events);
+            assert_eq!((&points[4]["ok"], &points[4]["skip"]), (&Value::from(false), &Value::from(false)));
         }
     }
 

@@ -35,7 +35,8 @@ fn headline(rows: &[Row]) -> String {
     let with = |status| rows.iter().filter(move |row| row.1 == status).map(|row| row.0.as_str());
     let named = [Status::Fail, Status::Undetermined, Status::Warn].map(|status| (status, with(status).collect()));
     let counted = [Status::Pass, Status::Skip].map(|status| (status, with(status).count()));
-    let mut shown = named.each_ref().map(|(_, ids): &(Status, Vec<&str>)| ids.len());
+    // More than one id a column never fit.
+    let mut shown = named.each_ref().map(|(_, ids): &(Status, Vec<&str>)| ids.len().min(WIDTH));
     loop {
         let line = phrase(&named, shown, counted);
         // The last to be named are the first to be left out: a failure is worth more room than a warning.

@@ -85,7 +85,7 @@ fn code(text: &str) -> String {
 fn inline(text: &str) -> String {
     let mut out = String::new();
     for c in visible(text).trim().chars() {
-        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '~' | '|' | '$' | '#' | '!') {
+        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '~' | '|' | '$' | '#' | '!' | '^') {
             out.push('\\');
         }
         out.push(c);
