@@ -43,3 +43,21 @@ void *memcpy(void *restrict to, const void *restrict from, size_t count) {
     __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
     return start;
 }
+
+void *memmove(void *to, const void *from, size_t count) {
+    char *a = to;
+    const char *b = from;
+    if (a <= b)
+        return memcpy(to, from, count);
+    while (count--)
+        a[count] = b[count];
+    return to;
+}
+
+int memcmp(const void *left, const void *right, size_t count) {
+    const unsigned char *a = left, *b = right;
+    for (size_t i = 0; i < count; i++)
+        if (a[i] != b[i])
+            return a[i] - b[i];
+    return 0;
+}

@@ -27,7 +27,12 @@ pub struct Table {
     pub rows: Vec<(Row, Option<u64>)>,
     /// The object that should serve every call: the preloaded one, else the first of several that serve the API.
     pub front: Option<PathBuf>,
+    /// What the front itself calls: the runtime behind it, whose own calls go past nothing.
+    behind: BTreeSet<PathBuf>,
 }
+
+/// Functions of this kind, in any API's names, are worse to miss than the others: they launch, allocate, free and copy.
+const WORST: [&str; 5] = ["Launch", "Malloc", "MemAlloc", "Free", "Memcpy"];
 
 impl Table {
     /// `preloads` are LD_PRELOAD's words.
@@ -39,21 +44,26 @@ impl Table {
                 *sum = sum.zip(count).map(|(sum, count)| sum + count);
             }
         }
-        let mut table = Table { front: front(observation, preloads), rows: sums.into_iter().collect() };
-        let mut rows = std::mem::take(&mut table.rows);
+        let front = front(observation, preloads);
+        let mut rows: Vec<(Row, Option<u64>)> = sums.into_iter().collect();
+        let forwarded = rows.iter().filter(|(row, _)| Some(&row.caller) == front.as_ref());
+        let behind = forwarded.filter_map(|(row, _)| row.provider.clone()).collect();
+        let table = Table { rows: Vec::new(), front, behind };
         rows.sort_by(|(a, a_count), (b, b_count)| {
-            let rank =
-                |row, count: &Option<u64>| (table.goes_past(row) && *count != Some(0), count.unwrap_or(u64::MAX));
+            let rank = |row: &Row, count: &Option<u64>| {
+                let past = table.goes_past(row) && *count != Some(0);
+                (past, past && WORST.iter().any(|word| row.symbol.contains(word)), count.unwrap_or(u64::MAX))
+            };
             rank(b, b_count).cmp(&rank(a, a_count)).then_with(|| a.cmp(b))
         });
         Table { rows, ..table }
     }
 
-    /// Whether the row's calls go past the front: neither to it nor from it, nor from a library to itself.
+    /// Whether the row's calls go past the front: neither to it, nor from it or what lies behind it, nor from a library to itself.
     pub fn goes_past(&self, row: &Row) -> bool {
         let Some(front) = &self.front else { return false };
-        row.provider.as_ref().is_some_and(|provider| provider != front && *provider != row.caller)
-            && row.caller != *front
+        let elsewhere = row.provider.as_ref().is_some_and(|provider| provider != front && *provider != row.caller);
+        elsewhere && row.caller != *front && !self.behind.contains(&row.caller)
     }
 }
 
@@ -162,4 +172,63 @@ fn summary(table: &Table, ended: &Ended, observation: &Observation, out: &mut im
         writeln!(out, "{idle} more references were bound and never called: -v lists them")?;
     }
     writeln!(out, "the command ended with {}", ended.ending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::{Call, Object, Unseen};
+
+    fn call(caller: &str, symbol: &str, provider: &str, count: u64) -> Call {
+        let (caller, symbol, provider) = (caller.into(), symbol.to_owned(), Some(provider.into()));
+        Call { caller, symbol, version: None, provider, via: Via::Plt, count }
+    }
+
+    fn observed(calls: Vec<Call>) -> Observation {
+        let objects = ["/client", "/shim", "/runtime", "/driver"];
+        let objects = objects.map(|path| Object { path: path.into(), namespace: 0 }).to_vec();
+        Observation { images: vec![Image { objects, calls, ..Image::default() }] }
+    }
+
+    #[test]
+    fn launches_that_go_past_come_before_all_else_that_does_and_what_lies_behind_the_front_goes_past_nothing() {
+        let observation = observed(vec![
+            call("/client", "cudaGetDevice", "/runtime", 9),
+            call("/client", "cudaMalloc", "/shim", 50),
+            call("/client", "__cudaLaunchKernel", "/runtime", 2),
+            call("/shim", "cudaMalloc", "/runtime", 50),
+            call("/runtime", "cuMemAlloc", "/driver", 99),
+            call("/client", "cuLaunchKernel", "/driver", 3),
+        ]);
+        let table = Table::of(&observation, &[]);
+        assert_eq!(table.front.as_deref(), Some(Path::new("/shim")));
+        let order: Vec<_> = table.rows.iter().map(|(row, count)| (row.symbol.as_str(), *count)).collect();
+        assert_eq!(
+            order[..4],
+            [
+                ("cuLaunchKernel", Some(3)),
+                ("__cudaLaunchKernel", Some(2)),
+                ("cudaGetDevice", Some(9)),
+                ("cuMemAlloc", Some(99))
+            ]
+        );
+        assert_eq!(table.rows.iter().filter(|(row, _)| table.goes_past(row)).count(), 3);
+    }
+
+    #[test]
+    fn a_preload_that_serves_nothing_is_the_front_that_all_goes_past() {
+        let observation = observed(vec![call("/client", "hipMalloc", "/runtime", 1)]);
+        assert_eq!(Table::of(&observation, &[]).front, None);
+        let table = Table::of(&observation, &["/shim".into()]);
+        assert!(table.goes_past(&table.rows[0].0));
+    }
+
+    #[test]
+    fn what_could_not_be_counted_stays_a_row_of_its_own_beside_what_was() {
+        let mut observation = observed(vec![call("/client", "hipMalloc", "/runtime", 1)]);
+        let (caller, symbol) = ("/client".into(), "hipMalloc".to_owned());
+        observation.images[0].unseen.push(Unseen { caller, symbol, via: Via::Plt, reason: Reason::Refused });
+        let table = Table::of(&observation, &[]);
+        assert_eq!(table.rows.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [None, Some(1)]);
+    }
 }
