@@ -4,11 +4,12 @@
 //! A folder under fixtures/zoo holds what differs from fixtures/zoo/common. Lines that begin with `//#` (`##` in a
 //! version script) say how it is made and what is expected:
 //!
-//! - `link: COMMAND` is run by sh in the scratch folder, in the files' order: runtime, shim, wrapper, client
+//! - `link: COMMAND` is run by sh in the scratch folder, in the files' order: runtime, shim, client
 //! - `covered: all|none|NAME…` are the references that the shim gets, in the model and in the process
 //! - `outranked: NAME…` are those that another definition wins; what remains is bypassed
 //! - `code: SEVERITY CODE` is a diagnosis; there are no others
 //! - `says: TEXT` stands in a diagnosis; `stderr: TEXT` in what the client's run writes
+//! - `loads: FILE` is a file that the client's run loads
 //! - `calls: NAME…` are the calls that arrive, where they are others than `covered` says
 //! - `deploy: replace`, `module: LIB` and `client: STATUS` say how the client is run and how it ends
 
@@ -55,7 +56,7 @@ impl Exhibit {
     }
 
     fn link(&self) {
-        for stem in ["runtime", "shim", "wrapper", "engine", "client"] {
+        for stem in ["runtime", "shim", "client"] {
             let sources = ["c", "cc"].map(|suffix| self.path(stem).with_extension(suffix));
             let source = sources.iter().find(|source| source.exists());
             let text = source.map(|source| fs::read_to_string(source).expect("text")).unwrap_or_default();
@@ -138,8 +139,8 @@ fn directives(text: &str) -> Vec<(String, String)> {
     let lines = text.lines().filter_map(|line| line.strip_prefix("//# ").or_else(|| line.strip_prefix("## ")));
     let split = |line: &str| {
         let (key, value) = line.split_once(": ").unwrap_or_else(|| panic!("no directive: {line}"));
-        const KEYS: [&str; 10] =
-            ["link", "covered", "outranked", "code", "says", "stderr", "calls", "deploy", "module", "client"];
+        const KEYS: [&str; 11] =
+            ["link", "loads", "covered", "outranked", "code", "says", "stderr", "calls", "deploy", "module", "client"];
         assert!(KEYS.contains(&key), "no directive: {line}");
         (key.to_owned(), value.to_owned())
     };
@@ -199,6 +200,9 @@ fn is_judged_as_it_behaves(folder: &str) {
     assert_eq!(run.status.code(), Some(status), "{said}");
     for text in exhibit.all("stderr") {
         assert!(said.contains(text), "{text}: {said}");
+    }
+    for file in exhibit.all("loads") {
+        assert!(said.contains(&format!("to {} [0]", exhibit.path(file).display())), "{file}: {said}");
     }
     let arrived: Names =
         said.lines().filter_map(|line| line.strip_prefix("the shim got ")).map(str::to_owned).collect();
@@ -261,6 +265,12 @@ zoo! {
     a_runtime_inside_a_library_is_a_warning "static-runtime",
     a_module_opened_with_deepbind_goes_past_the_shim "deepbind-bypass",
     a_module_opened_without_it_is_sound "sound-module",
+    a_search_path_that_is_gone_loses_what_the_shim_needs "runpath-dangling",
+    a_search_path_that_is_gone_is_a_warning_where_nothing_is_lost "runpath-dangling-harmless",
+    another_runtime_that_the_client_finds_by_itself_is_a_possibility "wrong-runtime",
+    a_shim_that_exports_dlsym_answers_lookups_itself "dlsym-hijacked",
+    a_runtime_inside_a_stripped_library_is_a_note "static-runtime-stripped",
+    a_stripped_library_that_names_functions_in_messages_is_sound "sound-messages",
     a_lookup_in_the_runtimes_own_handle_is_a_possibility "dlsym-bypass",
 }
 

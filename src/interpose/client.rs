@@ -24,9 +24,11 @@ pub struct Client<'f> {
     pub object: Arc<Object<'f>>,
     /// Its references to functions of the API, in the order of its symbol table.
     pub references: Vec<Reference>,
-    /// Functions of the API that it names in a string and has no reference to, where it also asks for dlsym: it may look
-    /// them up by name.
+    /// Functions of the API that it names in a string and has no reference to, where it also asks for dlsym (it may look
+    /// them up by name), or is stripped and has no reference at all (it may have them inside).
     pub mentioned: Vec<String>,
+    /// Whether it asks for dlsym.
+    pub asks_for_dlsym: bool,
     /// Functions of the API that it has inside, seen by nobody else: a runtime linked in.
     pub built_in: Vec<String>,
 }
@@ -54,8 +56,12 @@ impl<'f> Client<'f> {
             .collect();
         let mut known: BTreeSet<&str> = references.iter().map(|reference| reference.symbol.as_str()).collect();
         known.extend(of_api.iter().map(|(_, function)| function.symbol.as_str()));
-        let mentioned = if asks_for_dlsym { mentions(object.bytes(), object.image(), api) } else { Vec::new() };
+        let is_opaque = references.is_empty() && inside.is_empty();
+        let mentioned =
+            if asks_for_dlsym || is_opaque { mentions(object.bytes(), object.image(), api) } else { Vec::new() };
         let mentioned: Vec<String> = mentioned.into_iter().filter(|name| !known.contains(name.as_str())).collect();
+        // Few names are messages; a runtime holds those of most of its functions.
+        let mentioned = if asks_for_dlsym || mentioned.len() >= FEW { mentioned } else { Vec::new() };
         let built_in: Vec<String> = of_api
             .iter()
             .filter(|(symbol, function)| symbol.defined && symbol.local && symbol.size > 0 && function.exported)
@@ -66,11 +72,15 @@ impl<'f> Client<'f> {
             path: path.to_owned(),
             references,
             mentioned,
+            asks_for_dlsym,
             built_in,
             object: Arc::clone(&object),
         })
     }
 }
+
+/// How many names a file without symbols holds before it is said to hold any.
+const FEW: usize = 8;
 
 /// A client that cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
-use crate::code::Code;
+use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
 use crate::elf::escape;
 use crate::loader::{Environment, NotFound, Platform, Process, Reason};
 
 use super::coverage::Parts;
 use super::deploy::Deploy;
+use super::library::Library;
+use super::reachable;
+use super::search_path::search_folders;
 
 /// What is wrong with the shim, whoever the client is.
 pub(super) fn of(parts: &Parts<'_, '_>) -> Vec<Diagnosis> {
@@ -29,6 +32,9 @@ pub(super) fn of(parts: &Parts<'_, '_>) -> Vec<Diagnosis> {
             diagnoses.extend(undefined(parts, &process));
         }
     }
+    diagnoses.extend(dangling(&shim, parts.shim.rpath.as_deref(), parts.shim.runpath.as_deref()));
+    diagnoses.extend(reachable::judge(parts, &shim, &parts.object));
+    diagnoses.extend(hijacked(&parts.shim));
     if !parts.shim.is_versioned() && parts.question.deploy == Deploy::Preload {
         let actual = format!("no version information in {}", parts.shim.name());
         diagnoses.push(Diagnosis::new(Code::UnversionedShim, "version nodes as the runtime has them", actual));
@@ -39,6 +45,27 @@ pub(super) fn of(parts: &Parts<'_, '_>) -> Vec<Diagnosis> {
         diagnoses.push(Diagnosis::new(Code::SymbolicBypass, "calls that can be interposed", actual));
     }
     diagnoses
+}
+
+/// What the file asks ld.so to search and is gone. What it needs may be found all the same: a warning.
+pub(super) fn dangling(path: &Path, rpath: Option<&str>, runpath: Option<&str>) -> Vec<Diagnosis> {
+    let folders = search_folders(path, rpath, runpath);
+    let gone = folders.iter().filter_map(|folder| folder.dangling(path));
+    gone.map(|diagnosis| diagnosis.weighing(Severity::Warn)).collect()
+}
+
+/// A shim that exports dlsym answers lookups itself: what they give is no longer the loader's to tell.
+fn hijacked(shim: &Library) -> Option<Diagnosis> {
+    let own: Vec<&str> = ["dlsym", "dlvsym"].into_iter().filter(|name| shim.exports.contains_key(*name)).collect();
+    let first = own.first()?;
+    let actual = format!("{} exports {}: a lookup by name gives what it says", shim.name(), own.join(" and "));
+    let fix = format!(
+        "if it is meant, count calls instead: xdoctor smoke --shim {}\n\
+         if not, leave {first} out of the version script: it has `local: *;`",
+        shim.path.display()
+    );
+    let diagnosis = Diagnosis::new(Code::DlsymHijacked, "lookups by name answered by the loader", actual);
+    Some(diagnosis.weighing(Severity::Warn).mended_by(fix))
 }
 
 fn missing(process: &Process<'_, '_>) -> Vec<Diagnosis> {

@@ -3,14 +3,14 @@
 
 use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
-use crate::elf::{NameHash, Visibility};
+use crate::elf::{NameHash, Visibility, escape};
 use crate::loader::{Glibc, Platform, Query, TypeClass, ask};
 
 use super::client::Client;
 use super::coverage::{ClientCoverage, Coverage, Parts, SymbolCoverage, about};
 use super::deploy::Deploy;
 use super::judge::{Miss, judge, miss};
-use super::library::Reference;
+use super::library::{Library, Reference};
 
 /// Judges one library.
 pub(super) fn judge_client(parts: &Parts<'_, '_>, client: &Client<'_>, answer: &mut Coverage) {
@@ -47,7 +47,9 @@ pub(super) fn conclude(
         diagnoses.extend(super::replace::judge(parts, client));
     }
     diagnoses.extend(super::behind::judge(parts, client));
-    diagnoses.extend(around(client));
+    diagnoses.extend(super::reachable::judge(parts, &client.path, &client.object));
+    diagnoses.extend(dangling(client));
+    diagnoses.extend(around(client, &parts.shim));
     let subjects = diagnoses.into_iter().map(|diagnosis| about(&client.path, diagnosis));
     answer.diagnoses.extend(subjects);
     if !symbols.is_empty() {
@@ -82,17 +84,34 @@ fn is_answered(parts: &Parts<'_, '_>, client: &Client<'_>, reference: &Reference
     ask(&parts.object, &query, &glibc, |_, _| ()).is_some()
 }
 
-/// Where the client may go around any shim.
-fn around(client: &Client<'_>) -> Vec<Diagnosis> {
+/// The folders that a client which refers to the API asks ld.so to search, and that are gone.
+fn dangling(client: &Client<'_>) -> Vec<Diagnosis> {
+    let text = |list: Option<&[u8]>| list.map(|list| escape(list).to_text().into_owned());
+    let image = client.object.image();
+    super::fitness::dangling(&client.path, text(image.rpath()).as_deref(), text(image.runpath()).as_deref())
+}
+
+/// Where the client may go around the shim. One that exports dlsym itself may catch what is looked up by name.
+fn around(client: &Client<'_>, shim: &Library) -> Vec<Diagnosis> {
     let mut diagnoses = Vec::new();
     let listed = |names: &[String]| {
         let shown = names.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
         if names.len() > 4 { format!("{shown} and {} more", names.len() - 4) } else { shown }
     };
-    if !client.mentioned.is_empty() {
+    if !client.mentioned.is_empty() && client.asks_for_dlsym && !shim.exports.contains_key("dlsym") {
         let actual = format!("it asks for dlsym and holds as strings: {}", listed(&client.mentioned));
         let diagnosis = Diagnosis::new(Code::DlsymBypass, "API functions reached by references", actual);
         diagnoses.push(diagnosis.weighing(Severity::Warn));
+    }
+    if !client.mentioned.is_empty() && !client.asks_for_dlsym {
+        let actual = format!(
+            "it is stripped, refers to none of them, and holds as strings: {}: nobody can tell from the file whether \
+             a runtime is inside",
+            listed(&client.mentioned)
+        );
+        let diagnosis = Diagnosis::new(Code::StaticRuntime, "API functions reached by references", actual);
+        let fix = "count what it calls: xdoctor smoke --shim SHIM -- COMMAND, or judge a build with its symbol table";
+        diagnoses.push(diagnosis.weighing(Severity::Info).mended_by(fix));
     }
     if !client.built_in.is_empty() && client.references.is_empty() {
         let actual = format!("it has them inside: {}", listed(&client.built_in));

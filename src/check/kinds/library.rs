@@ -11,7 +11,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
-use crate::interpose::Library;
+use crate::interpose::{Library, SearchFolder, search_folders};
 
 use super::{Context, Found, Kind};
 
@@ -104,22 +104,17 @@ impl LibraryCheck {
     /// Every folder that the library asks ld.so to search must be there: a dangling one is where another copy comes from.
     fn look_at_search_path(&self, library: &Library, finding: &mut Finding) {
         for (tag, list) in [("RUNPATH", &library.runpath), ("RPATH", &library.rpath)] {
-            let Some(list) = list else { continue };
-            finding.saw(format!("{tag} {list}"));
-            for folder in list.split(':').filter(|folder| !folder.is_empty()) {
-                let Some(place) = expand_origin(folder, &self.path) else {
-                    finding.saw(format!("{tag} {folder}: what it stands for depends on the processor; not looked for"));
-                    continue;
-                };
-                if !place.is_dir() {
-                    let expected = format!("{tag} {folder} leads to a folder");
-                    let actual = format!("{} is not there", place.display());
-                    let fix = format!(
-                        "link again with -Wl,-rpath,'$ORIGIN', or: patchelf --set-rpath '$ORIGIN' {}",
-                        self.path.display()
-                    );
-                    finding.violates(Diagnosis::new(Code::RunpathDangling, expected, actual).mended_by(fix));
-                }
+            if let Some(list) = list {
+                finding.saw(format!("{tag} {list}"));
+            }
+        }
+        for folder in search_folders(&self.path, library.rpath.as_deref(), library.runpath.as_deref()) {
+            if folder.place.is_none() {
+                let SearchFolder { tag, written, .. } = &folder;
+                finding.saw(format!("{tag} {written}: what it stands for depends on the processor; not looked for"));
+            }
+            if let Some(diagnosis) = folder.dangling(&self.path) {
+                finding.violates(diagnosis);
             }
         }
     }
@@ -127,14 +122,6 @@ impl LibraryCheck {
 
 fn or_none(text: &str) -> &str {
     if text.is_empty() { "nothing" } else { text }
-}
-
-/// Puts the library's own folder for $ORIGIN, as elf/dl-load.c does; `None` where the entry has $LIB or $PLATFORM.
-fn expand_origin(folder: &str, library: &Path) -> Option<PathBuf> {
-    let real = library.canonicalize().unwrap_or_else(|_| library.to_owned());
-    let origin = real.parent().unwrap_or(Path::new("/")).display().to_string();
-    let text = folder.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin);
-    (!text.contains("$LIB") && !text.contains("$PLATFORM") && !text.contains("${")).then(|| text.into())
 }
 
 fn sha256(path: &Path) -> io::Result<(String, u64)> {
@@ -154,18 +141,5 @@ impl io::Write for HashWriter<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn origin_is_the_librarys_own_folder() {
-        let library = Path::new("/nowhere/lib/libx.so");
-        assert_eq!(expand_origin("$ORIGIN/../lib", library), Some("/nowhere/lib/../lib".into()));
-        assert_eq!(expand_origin("${ORIGIN}", library), Some("/nowhere/lib".into()));
-        assert_eq!(expand_origin("/opt/$LIB", library), None);
     }
 }
