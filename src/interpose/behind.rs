@@ -3,8 +3,8 @@
 use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
 
+use super::answer::Parts;
 use super::client::Client;
-use super::coverage::Parts;
 use super::judge::{satisfies, spelled};
 use super::replace::family;
 

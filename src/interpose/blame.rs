@@ -1,7 +1,7 @@
 //! Which line of a version script keeps the shim from being asked: the one that puts a function into another node, or
 //! hides it.
 
-use super::coverage::{ClientCoverage, SymbolCoverage};
+use super::answer::{ClientCoverage, SymbolCoverage};
 use super::version_script::{Assignment, VersionScript};
 
 /// A line of a version script, and what it does wrong.

@@ -7,7 +7,7 @@ use crate::diagnosis::Diagnosis;
 use crate::elf::escape;
 use crate::loader::{Environment, NotFound, Platform, Process, Reason};
 
-use super::coverage::Parts;
+use super::answer::Parts;
 use super::deploy::Deploy;
 use super::library::Library;
 use super::reachable;

@@ -1,5 +1,6 @@
 //! Shim × runtime × client: what an API function is for, what a library offers and asks for, and why a shim misses it.
 
+mod answer;
 pub mod api;
 mod behind;
 mod blame;
@@ -21,10 +22,11 @@ pub mod selection;
 mod standing;
 pub mod version_script;
 
+pub use answer::{ClientCoverage, Coverage, CoverageError, Question, Subject, SymbolCoverage, is_critical};
 pub use api::{Api, ApiError, Function, Role, UnknownRole};
 pub use blame::{Blame, blame, blames};
 pub use client::ClientError;
-pub use coverage::{ClientCoverage, Coverage, CoverageError, Question, Subject, SymbolCoverage, coverage, is_critical};
+pub use coverage::coverage;
 pub use deploy::Deploy;
 pub use derive::derive;
 pub use judge::{Miss, judge, miss, satisfies, spelled, whole_api};

@@ -7,8 +7,8 @@ use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::loader::{Binding, Environment, Index, Loaded, Process, Reason, TypeClass};
 
+use super::answer::{Coverage, CoverageError, Parts, SymbolCoverage, about};
 use super::client::Client;
-use super::coverage::{Coverage, CoverageError, Parts, SymbolCoverage, about};
 use super::deploy::Deploy;
 use super::fitness;
 use super::judge::spelled;

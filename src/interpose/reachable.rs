@@ -9,7 +9,7 @@ use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
 use crate::loader::{Object, locate};
 
-use super::coverage::Parts;
+use super::answer::Parts;
 use super::replace::family;
 use super::search_path::search_folders;
 

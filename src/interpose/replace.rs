@@ -5,8 +5,8 @@ use std::fs;
 use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
 
+use super::answer::Parts;
 use super::client::Client;
-use super::coverage::Parts;
 
 /// What keeps the shim from standing in for the runtime of this client (glibc, elf/dl-load.c and elf/dl-version.c).
 pub(super) fn judge(parts: &Parts<'_, '_>, client: &Client<'_>) -> Vec<Diagnosis> {

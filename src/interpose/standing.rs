@@ -6,8 +6,8 @@ use crate::diagnosis::Diagnosis;
 use crate::elf::{NameHash, Visibility, escape};
 use crate::loader::{Glibc, Platform, Query, TypeClass, ask};
 
+use super::answer::{ClientCoverage, Coverage, Parts, SymbolCoverage, about};
 use super::client::Client;
-use super::coverage::{ClientCoverage, Coverage, Parts, SymbolCoverage, about};
 use super::deploy::Deploy;
 use super::judge::{Miss, judge, miss};
 use super::library::{Library, Reference};
