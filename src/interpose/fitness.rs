@@ -47,11 +47,17 @@ pub(super) fn of(parts: &Parts<'_, '_>) -> Vec<Diagnosis> {
     diagnoses
 }
 
-/// What the file asks ld.so to search and is gone. What it needs may be found all the same: a warning.
-pub(super) fn dangling(path: &Path, rpath: Option<&str>, runpath: Option<&str>) -> Vec<Diagnosis> {
+/// What a file asks ld.so to search and is gone, in one. What it needs may be found all the same: a warning.
+pub(super) fn dangling(path: &Path, rpath: Option<&str>, runpath: Option<&str>) -> Option<Diagnosis> {
     let folders = search_folders(path, rpath, runpath);
-    let gone = folders.iter().filter_map(|folder| folder.dangling(path));
-    gone.map(|diagnosis| diagnosis.weighing(Severity::Warn)).collect()
+    let gone: Vec<String> = folders
+        .iter()
+        .filter(|folder| folder.dangling(path).is_some())
+        .map(|folder| format!("{} {}", folder.tag, folder.written))
+        .collect();
+    let actual = format!("not there: {}", gone.join(", "));
+    let diagnosis = Diagnosis::new(Code::RunpathDangling, "search paths that lead to folders", actual);
+    (!gone.is_empty()).then(|| diagnosis.weighing(Severity::Warn))
 }
 
 /// A shim that exports dlsym answers lookups itself: what they give is no longer the loader's to tell.

@@ -85,7 +85,7 @@ fn is_answered(parts: &Parts<'_, '_>, client: &Client<'_>, reference: &Reference
 }
 
 /// The folders that a client which refers to the API asks ld.so to search, and that are gone.
-fn dangling(client: &Client<'_>) -> Vec<Diagnosis> {
+fn dangling(client: &Client<'_>) -> Option<Diagnosis> {
     let text = |list: Option<&[u8]>| list.map(|list| escape(list).to_text().into_owned());
     let image = client.object.image();
     super::fitness::dangling(&client.path, text(image.rpath()).as_deref(), text(image.runpath()).as_deref())
