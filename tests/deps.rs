@@ -227,3 +227,34 @@ fn a_corrupt_cache_is_no_cache() {
         assert_eq!(library(&run.json(), "libanswer.so")["found"], "default");
     }
 }
+
+/// Root may read everything, so that another user has to ask.
+#[test]
+fn a_library_that_may_not_be_read_is_named_with_who_needs_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
+    let fixture = Fixture::new();
+    let (program, _, answer) = chain(&fixture);
+    fs::set_permissions(&answer, fs::Permissions::from_mode(0o000)).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let copy = scratch.path().join("xdoctor");
+    fs::copy(env!("CARGO_BIN_EXE_xdoctor"), &copy).unwrap();
+    let tree = scratch.path().join("tree");
+    let copied = std::process::Command::new("cp").arg("-a").arg(program.parent().unwrap()).arg(&tree).status();
+    assert!(copied.unwrap().success());
+    fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&tree, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = match root {
+        true => {
+            let mut command = std::process::Command::new("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&copy);
+            command
+        }
+        false => std::process::Command::new(&copy),
+    };
+    let output = command.args(["deps", "--format", "json"]).arg(tree.join("asking")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let missing = document["missing"].to_string();
+    assert!(missing.contains("libanswer.so") && missing.contains("libask.so"), "{document:#}");
+}

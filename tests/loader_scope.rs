@@ -368,3 +368,42 @@ fn a_module_is_refused_exactly_where_its_thread_local_variables_find_no_room_at_
     opens(&With::modules(&[(&first, "local"), (&second, "local"), (&small, "local")]));
     opens(&With::modules(&[(&first, "local"), (&library(fits), "local")]));
 }
+
+/// What the model leaves out, and says so: a namespace of its own, and what an audit library rewrites.
+#[test]
+fn rule_25_a_namespace_of_its_own_has_no_preloads_and_an_audit_library_is_named_as_unknown() {
+    let fixture = Fixture::new();
+    client(&fixture);
+    let ask = asking(&fixture, &[]);
+    let shim = answering(&fixture, "first", 7, &[]);
+    let opener = fixture.program("namespace", "namespace.c", &[]);
+    let answers = |preload: &str| {
+        let mut command = Command::new(&opener);
+        command.arg(&ask).env("LD_PRELOAD", preload).output().unwrap().status.code()
+    };
+    assert_eq!(answers(shim.to_str().unwrap()), Some(1), "the preload is not in the new namespace");
+    // Opened as a module, in the program's own namespace, the preload answers: that is what the model says.
+    binds_in_module(&fixture, &ask, &shim);
+    let help = Command::new(env!("CARGO_BIN_EXE_xdoctor")).args(["bindings", "--help"]).output().unwrap();
+    let help = String::from_utf8_lossy(&help.stdout).replace('\n', " ");
+    assert!(help.contains("dlmopen") && help.contains("LD_AUDIT"), "{help}");
+    let mut bindings = Command::new(env!("CARGO_BIN_EXE_xdoctor"));
+    let said = bindings.args(["bindings", "--inherit-env", "--summary"]).arg(&opener).env("LD_AUDIT", "/x.so").output();
+    let said = said.unwrap();
+    assert!(String::from_utf8_lossy(&said.stderr).contains("LD_AUDIT is set"), "{said:?}");
+}
+
+fn binds_in_module(fixture: &Fixture, module: &Path, shim: &Path) {
+    let program = fixture.path("client");
+    modelled(&program, &With::preload(&[shim]), |mut process| {
+        let module = xdoctor::loader::Module { name: module.into(), global: false, deepbind: false };
+        let index = process.open(&module).unwrap();
+        let symbols = process.loaded()[index].object.symbols();
+        let asks = |binding: &&xdoctor::loader::Binding| {
+            binding.referrer as usize == index && symbols.name(binding.reference as usize) == Some(b"answer")
+        };
+        let binding = process.bindings().iter().find(asks).unwrap();
+        let (provider, _) = binding.provider.unwrap();
+        assert_eq!(process.loaded()[provider as usize].path, shim);
+    });
+}

@@ -20,7 +20,7 @@ pub use text::problems;
 /// Every reference of every object in a process, and what ld.so binds it to; nothing is run
 ///
 /// What cannot be known without running: which function an IFUNC chooses, names that a program computes for dlsym,
-/// and what an LD_AUDIT library rewrites.
+/// what dlmopen puts into a namespace of its own, and what an LD_AUDIT library rewrites.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   xdoctor bindings ./app --preload ./libshimhip.so --symbol 'hip*'
