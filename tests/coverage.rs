@@ -303,6 +303,50 @@ mod the_version_script {
     }
 }
 
+mod for_gates {
+    use super::*;
+
+    /// What coverage says of a shim whose version script hides the API, in this form.
+    fn said(form: &str) -> (Place, String) {
+        let place = Place::new();
+        let shim = place.shim().with_map("X {\n  global:\n    X*;\n  local:\n    *;\n};\n").link();
+        let (runtime, client, script) = (place.runtime(), place.client(), place.path("shim/test.map"));
+        let args = ["coverage", "--format", form, "--shim", text(&shim), "--runtime", text(&runtime)];
+        let more = ["--client", text(&client), "--script", text(&script)];
+        let run = xdoctor(args.into_iter().chain(more)).exits(1);
+        (place, run.stdout)
+    }
+
+    #[test]
+    fn sarif_anchors_the_result_to_the_line_of_the_version_script_and_is_valid() {
+        let (_place, sarif) = said("sarif");
+        let document: Value = serde_json::from_str(&sarif).expect("JSON");
+        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/standards/sarif-2.1.0.json");
+        let mut schemas = boon::Schemas::new();
+        let index = boon::Compiler::new().compile(text(&schema), &mut schemas).expect("SARIF's own schema");
+        schemas.validate(&document, index).unwrap_or_else(|error| panic!("{error:#}"));
+        let results = document["runs"][0]["results"].as_array().expect("results");
+        let found = results.iter().find(|result| result["ruleId"] == "exports-nothing").expect("it is there");
+        let place = &found["locations"][0]["physicalLocation"];
+        assert_eq!(place["region"]["startLine"], 5);
+        assert!(place["artifactLocation"]["uri"].as_str().expect("a URI").ends_with("shim/test.map"), "{place:#}");
+    }
+
+    #[test]
+    fn github_annotates_the_line_of_the_version_script() {
+        let (_place, annotations) = said("github");
+        let error = annotations.lines().find(|line| line.starts_with("::error ")).expect("an error");
+        assert!(error.contains("shim/test.map") && error.contains("line=5"), "{error}");
+        assert!(error.contains("[exports-nothing]"), "{error}");
+    }
+
+    #[test]
+    fn other_commands_say_that_they_have_no_such_form() {
+        let run = xdoctor(["codes", "--format", "sarif"]).exits(2);
+        assert!(run.stderr.contains("only `coverage` has this --format"), "{}", run.stderr);
+    }
+}
+
 mod clients {
     use super::*;
 

@@ -16,7 +16,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::Value;
 use xdoctor::check::{Location, Outcome, Results, Status, StepOutcome, Summary};
 use xdoctor::code::{Code, Severity};
-use xdoctor::report::{self, Run};
+use xdoctor::report::{self, Command, Run};
 
 const CHECKS: usize = 500;
 
@@ -139,7 +139,7 @@ fn of_any_text<T>(report: impl FnOnce(&Run<'_>) -> T) -> (T, Vec<Outcome>) {
         folder: "/a".into(),
         title: &texts[3],
         checklist: texts[4].clone().into(),
-        arguments: String::new(),
+        command: Command::Check(String::new()),
         vars: BTreeMap::from([(texts[5].as_str(), texts[6].as_str())]),
         results: &results,
         raised: Vec::new(),
@@ -247,7 +247,7 @@ fn of_two_checks_with_one_name_the_metrics_keep_the_worse() {
         folder: "/".into(),
         title: "T",
         checklist: "c".into(),
-        arguments: String::new(),
+        command: Command::Check(String::new()),
         vars: BTreeMap::new(),
         results: &results,
         raised: Vec::new(),

@@ -156,7 +156,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         folder: std::env::current_dir().unwrap_or_default(),
         title: &checklist.title,
         checklist: checklist.source.clone(),
-        arguments: arguments(args),
+        command: report::Command::Check(arguments(args)),
         vars: checklist.variables.known(),
         results: &results,
         raised: raised(args),

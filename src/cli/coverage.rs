@@ -1,5 +1,8 @@
 //! `xdoctor coverage`: will this shim intercept these clients?
 
+mod gate;
+mod progress;
+
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
@@ -16,9 +19,9 @@ use crate::interpose::{
     derive, is_critical,
 };
 use crate::loader::Module;
+use crate::report;
 
-use super::model;
-use super::output::Format;
+use super::output::{Wanted, after_printing};
 use super::{Exit, Output, Unusable};
 
 /// Will this shim intercept these clients? For each client and role: needed, covered, bypassed, and why
@@ -59,9 +62,10 @@ pub struct Args {
 ///
 /// # Errors
 /// Where a file that was named cannot be read, or the API is not known.
-pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+pub fn run(args: &Args, output: Output, wanted: Wanted) -> anyhow::Result<Exit> {
     let api = api(args)?;
-    let modules: Vec<Module> = args.modules.iter().map(|module| model::module(module)).collect();
+    let modules: Vec<Module> = args.modules.iter().map(|module| Module::parse(module)).collect();
+    let bar = progress::Bar::new();
     let question = Question {
         shim: &args.shim,
         runtime: &args.runtime,
@@ -69,15 +73,20 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         api: &api,
         clients: &args.clients,
         modules: &modules,
+        progress: &|done, all| bar.tell(done, all),
     };
     let answer = coverage(&question)?;
+    bar.clear();
     let script = args.script.as_deref().map(read_script).transpose()?;
     let blamed = script.map(|script| blames(&script, &answer.clients)).unwrap_or_default();
-    match output.format {
-        Format::Json => output.json(&document(args, &answer, &blamed))?,
-        Format::Text => print(&answer, &api, args, &blamed, output)?,
-    }
-    Ok(exit(&answer))
+    let exit = exit(&answer);
+    let printed = match wanted {
+        Wanted::Json => output.json(&document(args, &answer, &blamed)),
+        Wanted::Text => print(&answer, &api, args, &blamed, output),
+        Wanted::Sarif => gate::write(args, &answer, &blamed, exit, |run| Ok(format!("{:#}\n", report::sarif(run)))),
+        Wanted::Github => gate::write(args, &answer, &blamed, exit, |run| Ok(report::github(run))),
+    };
+    after_printing(printed.map_err(Into::into), exit)
 }
 
 fn read_script(path: &Path) -> anyhow::Result<VersionScript> {

@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use exit::Exit;
-pub use output::{Color, Format, Output, Unusable};
+pub use output::{Color, Format, Output, Unusable, Wanted};
 
 /// The flags that mean the same in every command.
 const EVERYWHERE: &str = "For every command";
@@ -37,7 +37,7 @@ const EVERYWHERE: &str = "For every command";
 struct Cli {
     /// The form of the results on stdout
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", help_heading = EVERYWHERE)]
-    format: Format,
+    format: Wanted,
     /// When to colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = EVERYWHERE)]
     color: Color,
@@ -82,7 +82,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &args).status(exit_style(&args)),
     };
-    let output = Output::new(cli.format, cli.color, cli.quiet, cli.verbose);
+    let output = Output::new(cli.format.form(), cli.color, cli.quiet, cli.verbose);
+    if !cli.format.is_common() && !matches!(cli.command, Command::Coverage(_)) {
+        let message = "only `coverage` has this --format; `check` writes it with --report FORMAT=PATH";
+        return output::report_error(&anyhow::Error::msg(message), output.format).status(cli.exit_style);
+    }
     let result = match cli.command {
         Command::Check(args) => check::run(&args, output),
         Command::Smoke(args) => smoke::run(&args, output),
@@ -91,7 +95,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Deps(args) => deps::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),
         Command::Bindings(args) => bindings::run(&args, output),
-        Command::Coverage(args) => coverage::run(&args, output),
+        Command::Coverage(args) => coverage::run(&args, output, cli.format),
         Command::Codes(args) => codes::run(&args, output),
         Command::Bundle(args) => bundle::run(&args, output),
         Command::Load(args) => load::run(&args, output),

@@ -3,7 +3,7 @@
 pub mod document;
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{Exit, Unusable};
@@ -66,20 +66,8 @@ impl ModelArgs {
 
     /// The modules, in order.
     pub fn modules(&self) -> Vec<Module> {
-        self.modules.iter().map(|text| module(text)).collect()
+        self.modules.iter().map(|text| Module::parse(text)).collect()
     }
-}
-
-/// `LIB`, `LIB:global`, `LIB:deepbind`, or both words, as `LIB:global+deepbind`.
-pub fn module(text: &OsStr) -> Module {
-    let bytes = text.as_bytes();
-    let parts = memchr::memrchr(b':', bytes).map(|at| (&bytes[..at], &bytes[at + 1..]));
-    let words =
-        |words: &[u8]| words.split(|&byte| byte == b'+').all(|word| matches!(word, b"global" | b"deepbind" | b"local"));
-    let (name, flags) = parts.filter(|(_, flags)| words(flags)).unwrap_or((bytes, b""));
-    let asks = |flag: &[u8]| flags.split(|&byte| byte == b'+').any(|word| word == flag);
-    let name = OsString::from_vec(name.to_owned());
-    Module { name, global: asks(b"global"), deepbind: asks(b"deepbind") }
 }
 
 /// A process, with what came of its modules.

@@ -8,7 +8,33 @@ use serde::Serialize;
 
 use super::exit::Exit;
 
-/// `--format`.
+/// `--format`, as it is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Wanted {
+    /// For people; may change
+    #[default]
+    Text,
+    /// For programs: one document, first member `schema`
+    Json,
+    /// SARIF 2.1.0, for code scanning: `coverage` only (`check` has --report)
+    Sarif,
+    /// Annotations of GitHub Actions: `coverage` only (`check` has --report)
+    Github,
+}
+
+impl Wanted {
+    /// The form of a command that knows of text and JSON only; what stands for another is text.
+    pub fn form(self) -> Format {
+        if self == Wanted::Json { Format::Json } else { Format::Text }
+    }
+
+    /// Whether every command has it.
+    pub fn is_common(self) -> bool {
+        matches!(self, Wanted::Text | Wanted::Json)
+    }
+}
+
+/// The forms that every command has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people; may change.

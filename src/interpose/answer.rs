@@ -9,12 +9,12 @@ use crate::diagnosis::Diagnosis;
 use crate::loader::{Module, Object, Objects, Refused};
 
 use super::api::{Api, Role};
-use super::client::ClientError;
+use super::client::{ClientError, Progress};
 use super::deploy::Deploy;
 use super::library::{Library, LibraryError, Reference};
 
 /// What is asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy)]
 pub struct Question<'q> {
     /// The shim.
     pub shim: &'q Path,
@@ -28,6 +28,8 @@ pub struct Question<'q> {
     pub clients: &'q [PathBuf],
     /// What programs among the clients open after start-up.
     pub modules: &'q [Module],
+    /// Is told how far the look through a folder has come.
+    pub progress: Progress<'q>,
 }
 
 /// The answer.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 use walkdir::WalkDir;
@@ -103,12 +104,20 @@ pub enum ClientError {
     },
 }
 
+/// Is told how many of how many files of a folder have been looked at.
+pub type Progress<'p> = &'p (dyn Fn(usize, usize) + Sync);
+
 /// The clients at a path: the file itself, or every ELF file below a folder that has to do with the API, sorted by path.
 ///
 /// # Errors
 /// Where a file that was named cannot be read as ELF, or a folder not be looked through. Other files in a folder are
 /// passed over.
-pub fn clients<'f>(objects: &Objects<'f>, path: &Path, api: &Api) -> Result<Vec<Client<'f>>, ClientError> {
+pub fn clients<'f>(
+    objects: &Objects<'f>,
+    path: &Path,
+    api: &Api,
+    progress: Progress<'_>,
+) -> Result<Vec<Client<'f>>, ClientError> {
     if !path.is_dir() {
         let object = objects
             .open(path)
@@ -126,8 +135,14 @@ pub fn clients<'f>(objects: &Objects<'f>, path: &Path, api: &Api) -> Result<Vec<
             files.push(entry.into_path());
         }
     }
-    let look = |file: &PathBuf| Client::of(file, objects.open(file).ok()?, api);
-    Ok(files.par_iter().filter(|file| is_elf(file)).filter_map(look).collect())
+    let all = files.len();
+    let done = AtomicUsize::new(0);
+    let look = |file: &PathBuf| {
+        let client = is_elf(file).then(|| Client::of(file, objects.open(file).ok()?, api)).flatten();
+        progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
+        client
+    };
+    Ok(files.par_iter().filter_map(look).collect())
 }
 
 /// Whether the first four bytes say so: most files of a wheel are no libraries, and not worth a mapping.

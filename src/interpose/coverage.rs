@@ -33,7 +33,7 @@ pub fn coverage(question: &Question<'_>) -> Result<Coverage, CoverageError> {
         let (concerned, others) = if path.is_file() && is_program(open(&objects, path)?.as_ref()) {
             process::judge(&parts, path, &mut answer)?
         } else {
-            let found = clients(&objects, path, question.api)?;
+            let found = clients(&objects, path, question.api, question.progress)?;
             for client in &found {
                 standing::judge_client(&parts, client, &mut answer);
             }

@@ -1,7 +1,7 @@
 //! Libraries that are opened after start-up (glibc, `elf/dl-open.c`, `dl_open_worker`).
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::closure::{Index, Reason};
 use super::scope::List;
@@ -20,6 +20,21 @@ pub struct Module {
     pub global: bool,
     /// `RTLD_DEEPBIND`: its own tree first.
     pub deepbind: bool,
+}
+
+impl Module {
+    /// `LIB`, `LIB:global`, `LIB:deepbind`, or both words, as `LIB:global+deepbind`.
+    pub fn parse(text: &OsStr) -> Module {
+        let bytes = text.as_bytes();
+        let parts = memchr::memrchr(b':', bytes).map(|at| (&bytes[..at], &bytes[at + 1..]));
+        let words = |words: &[u8]| {
+            words.split(|&byte| byte == b'+').all(|word| matches!(word, b"global" | b"deepbind" | b"local"))
+        };
+        let (name, flags) = parts.filter(|(_, flags)| words(flags)).unwrap_or((bytes, b""));
+        let asks = |flag: &[u8]| flags.split(|&byte| byte == b'+').any(|word| word == flag);
+        let name = OsString::from_vec(name.to_owned());
+        Module { name, global: asks(b"global"), deepbind: asks(b"deepbind") }
+    }
 }
 
 /// Why dlopen refuses a module.

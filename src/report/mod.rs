@@ -37,8 +37,8 @@ pub struct Run<'a> {
     pub title: &'a str,
     /// Where the checklist came from.
     pub checklist: PathBuf,
-    /// What `xdoctor check` was called with to run this checklist, for `rerun:` lines.
-    pub arguments: String,
+    /// The command that brings this run back, for `rerun:` lines; of a checklist, one check can be asked for.
+    pub command: Command,
     /// The variables' values.
     pub vars: std::collections::BTreeMap<&'a str, &'a str>,
     /// What came of it.
@@ -47,6 +47,15 @@ pub struct Run<'a> {
     pub raised: Vec<Status>,
     /// The exit status.
     pub exit_status: u8,
+}
+
+/// What a run was started by.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// `xdoctor check` with these arguments.
+    Check(String),
+    /// A command line that runs all of it again.
+    Whole(String),
 }
 
 impl Run<'_> {
@@ -62,7 +71,10 @@ impl Run<'_> {
 
     /// The command line that runs just this check again.
     fn again(&self, check: &Outcome) -> String {
-        format!("xdoctor check{} --only {}", self.arguments, shell_word(check.id.as_ref()))
+        match &self.command {
+            Command::Check(arguments) => format!("xdoctor check{arguments} --only {}", shell_word(check.id.as_ref())),
+            Command::Whole(line) => line.clone(),
+        }
     }
 
     /// A path, from the folder of the run where it lies below it.

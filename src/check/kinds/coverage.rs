@@ -26,7 +26,7 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let shim = fields.required("shim", "the shim", Fields::path);
     let runtime = fields.required("runtime", "the runtime behind it", Fields::path);
     let clients = fields.required("clients", "programs, libraries, or folders of them", Fields::paths);
-    let module = |name: String| Module { name: name.into(), global: false, deepbind: false };
+    let module = |name: String| Module::parse(name.as_ref());
     let modules = fields.texts("modules").unwrap_or_default().into_iter().map(module).collect();
     let deploys = [("preload", Deploy::Preload), ("replace", Deploy::Replace)];
     let deploy = fields.choice("deploy", &deploys).unwrap_or_default();
@@ -58,6 +58,7 @@ impl Kind for CoverageCheck {
             api: Api::hip(),
             clients: &self.clients,
             modules: &self.modules,
+            progress: &|_, _| (),
         };
         match coverage(&question) {
             Ok(answer) => self.judge(&answer).into(),
