@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::code::{Code, Severity};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, listed};
 use crate::elf::escape;
 use crate::loader::{Environment, NotFound, Platform, Process, Reason};
 
@@ -26,7 +26,7 @@ pub(super) fn of(parts: &Parts<'_, '_>) -> Vec<Diagnosis> {
         && loads
     {
         diagnoses.extend(missing(&process));
-        diagnoses.extend(versions(&process));
+        diagnoses.extend(missing_versions(&process));
         if diagnoses.is_empty() {
             // Else it is what is missing that would define them.
             diagnoses.extend(undefined(parts, &process));
@@ -102,7 +102,8 @@ pub(super) fn why(not_found: &NotFound) -> String {
     }
 }
 
-fn versions(process: &Process<'_, '_>) -> Vec<Diagnosis> {
+/// The version nodes that an object needs and that keep ld.so from starting, each a diagnosis.
+pub fn missing_versions(process: &Process<'_, '_>) -> Vec<Diagnosis> {
     let path = |index: usize| process.loaded().get(index).map(|by| by.path.display().to_string()).unwrap_or_default();
     let errors = process.version_errors().iter().filter(|error| error.flaw.is_fatal());
     errors
@@ -133,10 +134,9 @@ fn undefined(parts: &Parts<'_, '_>, process: &Process<'_, '_>) -> Vec<Diagnosis>
             "link the shim with the library that defines them".to_owned(),
         )
     });
-    let shown = names.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
-    let more = if names.len() > 4 { format!(" and {} more", names.len() - 4) } else { String::new() };
     vec![
-        Diagnosis::new(Code::UndefinedSymbol, format!("{shown}{more}, which the shim refers to"), found).mended_by(fix),
+        Diagnosis::new(Code::UndefinedSymbol, format!("{}, which the shim refers to", listed(&names, 4)), found)
+            .mended_by(fix),
     ]
 }
 

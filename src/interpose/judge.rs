@@ -140,11 +140,9 @@ fn weight(api: &Api, references: &[&Reference]) -> Severity {
     if references.iter().any(|reference| critical(api, reference)) { Severity::Fail } else { Severity::Warn }
 }
 
-fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
-    const SHOWN: usize = 4;
-    let more = items.len().saturating_sub(SHOWN);
-    let shown = items.take(SHOWN).collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
+/// Names in a message; the rest is in the JSON.
+fn listed(items: impl Iterator<Item = String>) -> String {
+    crate::diagnosis::listed(&items.collect::<Vec<_>>(), 4)
 }
 
 /// Nearly all in the right node is another mistake than none: one line of the script, not the whole of it.

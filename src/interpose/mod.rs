@@ -29,6 +29,7 @@ pub use client::ClientError;
 pub use coverage::coverage;
 pub use deploy::Deploy;
 pub use derive::derive;
+pub use fitness::missing_versions;
 pub use judge::{Miss, judge, miss, satisfies, spelled, whole_api};
 pub use library::{Export, Library, LibraryError, Reference};
 pub use search_path::{SearchFolder, search_folders};

@@ -94,10 +94,7 @@ fn dangling(client: &Client<'_>) -> Option<Diagnosis> {
 /// Where the client may go around the shim. One that exports dlsym itself may catch what is looked up by name.
 fn around(client: &Client<'_>, shim: &Library) -> Vec<Diagnosis> {
     let mut diagnoses = Vec::new();
-    let listed = |names: &[String]| {
-        let shown = names.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
-        if names.len() > 4 { format!("{shown} and {} more", names.len() - 4) } else { shown }
-    };
+    let listed = |names: &[String]| crate::diagnosis::listed(names, 4);
     if !client.mentioned.is_empty() && client.asks_for_dlsym && !shim.exports.contains_key("dlsym") {
         let actual = format!("it asks for dlsym and holds as strings: {}", listed(&client.mentioned));
         let diagnosis = Diagnosis::new(Code::DlsymBypass, "API functions reached by references", actual);

@@ -8,6 +8,7 @@ use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::elf::escape;
+use crate::interpose::missing_versions;
 use crate::loader::{Environment, Process};
 
 use super::modelled::{environment, modelled};
@@ -43,12 +44,8 @@ fn judge(process: &Process<'_, '_>) -> Finding {
         let name = escape(&missing.name).to_string();
         finding.violates(Diagnosis::new(Code::MissingLibrary, name, "found nowhere that ld.so searches"));
     }
-    let path = |index: usize| process.loaded().get(index).map(|by| by.path.display().to_string()).unwrap_or_default();
-    for error in process.version_errors().iter().filter(|error| error.flaw.is_fatal()) {
-        let expected = format!("version {}, which {} needs", escape(&error.node), path(error.needed_by));
-        let actual =
-            error.library.map_or_else(|| "no library has it".into(), |index| format!("{} lacks it", path(index)));
-        finding.violates(Diagnosis::new(Code::MissingVersion, expected, actual));
+    for diagnosis in missing_versions(process) {
+        finding.violates(diagnosis);
     }
     finding
 }

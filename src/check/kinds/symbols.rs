@@ -233,8 +233,5 @@ fn spelled(symbol: &str, exports: &[Export]) -> String {
 }
 
 fn listed(names: &[impl AsRef<str>]) -> String {
-    const SHOWN: usize = 5;
-    let shown: Vec<&str> = names.iter().take(SHOWN).map(AsRef::as_ref).collect();
-    let more = names.len().saturating_sub(SHOWN);
-    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+    crate::diagnosis::listed(names, 5)
 }
