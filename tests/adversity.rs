@@ -158,6 +158,13 @@ fn a_reader_that_leaves_does_not_turn_a_failure_into_a_success() {
         drop(child.stdout.take());
         assert_eq!(child.wait().expect("ends").code(), Some(1));
     }
+    let bundle = folder.path().join("bundle");
+    xdoctor(["bundle".as_ref(), bundle.as_os_str()]).exits(0);
+    let (old, new) = (bundle.join("lib/libamdhip64.so.7"), bundle.join("lib/libamdhip64.so.5"));
+    let mut command = command(["diff".as_ref(), old.as_os_str(), new.as_os_str()]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("starts");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("ends").code(), Some(1), "another SONAME breaks a client");
 }
 
 #[test]

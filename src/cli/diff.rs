@@ -7,6 +7,7 @@ use anyhow::Context;
 use colored::Colorize;
 use serde::Serialize;
 
+use super::output::after_printing;
 use super::source::{Source, Sources};
 use super::{Exit, Format, Output};
 use crate::interpose::diff::{Change, Side, What, diff};
@@ -45,12 +46,12 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let total = changes.len();
     let breaking = changes.iter().filter(|change| change.breaks).count();
     changes.retain(|change| change.breaks || !args.breaking);
-    match output.format {
+    let printed = match output.format {
         Format::Json => output.json(&Document::new(&old, &new, breaking, &changes)),
         Format::Text => print(&old, &new, &changes, total, output),
-    }
-    .context("cannot write to stdout")?;
-    Ok(if breaking > 0 { Exit::Fails } else { Exit::Holds })
+    };
+    let exit = if breaking > 0 { Exit::Fails } else { Exit::Holds };
+    after_printing(printed.context("cannot write to stdout"), exit)
 }
 
 #[derive(Serialize)]
