@@ -1,5 +1,6 @@
 //! `xdoctor load`: the child process that proves that a library loads. Hidden: `loads` checks run it.
 
+use std::ffi::c_int;
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
@@ -12,6 +13,9 @@ use super::{Exit, Output};
 pub struct Args {
     /// The library
     library: PathBuf,
+    /// Then ask this function of it how many devices there are: `int FUNCTION(int *)`
+    #[arg(long, value_name = "FUNCTION")]
+    count_devices: Option<String>,
 }
 
 /// What is printed once dlopen has returned; `loads` checks wait for it.
@@ -28,6 +32,9 @@ pub fn run(args: &Args, _: Output) -> anyhow::Result<Exit> {
     let opened = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) };
     match opened {
         Ok(library) => {
+            if let Some(function) = &args.count_devices {
+                let _ = writeln!(stdout(), "xdoctor: {}", count_devices(&library, function));
+            }
             // Its destructors are not what is asked for.
             std::mem::forget(library);
             // A constructor may end the process with status 0: only this line says that dlopen returned.
@@ -40,4 +47,18 @@ pub fn run(args: &Args, _: Output) -> anyhow::Result<Exit> {
             Ok(Exit::Fails)
         }
     }
+}
+
+/// `N devices`, `error N`, or that there is no such function.
+fn count_devices(library: &Library, function: &str) -> String {
+    let mut count: c_int = 0;
+    // SAFETY: hipGetDeviceCount and cudaGetDeviceCount, which are asked for here, have this type; the pointer is to a living int.
+    #[expect(unsafe_code, reason = "a runtime can be asked for its devices in no other way")]
+    let status = unsafe {
+        match library.get::<unsafe extern "C" fn(*mut c_int) -> c_int>(function.as_bytes()) {
+            Ok(ask) => ask(&raw mut count),
+            Err(_) => return format!("no function {function}"),
+        }
+    };
+    if status == 0 { format!("{count} devices") } else { format!("error {status}") }
 }

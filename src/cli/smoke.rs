@@ -1,51 +1,71 @@
 //! `xdoctor smoke`: climbs the evidence ladder for a shim.
 
-use std::io::{self, Write};
+mod document;
+mod text;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
-use colored::Colorize;
-use serde::Serialize;
+use anyhow::{Context, bail};
+use regex::Regex;
 
 use crate::bundle;
 use crate::check::{Outcome, Status, parse_duration};
-use crate::code::{Code, Severity};
-use crate::interpose::Deploy;
-use crate::ladder::{Answer, Call, Climb, Setup, Step, climb};
-use crate::probe::{Ended, Limits, watch_for_interrupts};
-use crate::report::{self, Style};
+use crate::code::Severity;
+use crate::interpose::Selection;
+use crate::ladder::{Answer, Climb, Compare, Deployment, Setup, Step, climb};
+use crate::probe::{Limits, watch_for_interrupts};
 use crate::scratch::scratch;
 
 use super::output::{Format, after_printing};
 use super::{Exit, Output};
+use document::document;
+use text::print;
 
 /// Climb the evidence ladder for a shim: present, loads, binds, called, forwards, correct, survives
 ///
-/// The bundled matmul runs natively, then under the shim while ld.so tells what it binds.
+/// The command runs natively, then under the shim, both times observed: who calls which function of the API in
+/// which library, how often, whatever shim and program they are. What the loader model says is held against it.
+/// Without a command it is the bundled matmul that runs.
 ///
 /// Examples:
 ///   xdoctor smoke                                               the bundled shim before the CPU runtime
 ///   xdoctor smoke --shim ./libshimhip.so                        yours before the CPU runtime
 ///   xdoctor smoke --shim S --runtime /opt/rocm/lib/libamdhip64.so.6
+///   xdoctor smoke --shim S --compare json:/loss -- python3 train.py
+///   xdoctor smoke --shim S --api cuda -- python3 -c 'import torch'
+///   xdoctor smoke --shim S --deploy itself -- ./start-with-shim.sh
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
     /// The shim [default: the bundled one]
     #[arg(long, value_name = "LIB")]
     shim: Option<PathBuf>,
-    /// The runtime to forward to [default: the bundled CPU runtime]
+    /// The runtime to forward to [default: what the command finds by itself; else the bundled CPU runtime]
     #[arg(long, value_name = "LIB")]
     runtime: Option<PathBuf>,
     /// How the shim gets in front
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
-    deploy: Deploy,
+    deploy: Deployment,
+    /// The functions that are watched: hip, cuda, a table's file, or a pattern such as 'cl[A-Z]*'
+    #[arg(long, default_value = "hip", value_name = "NAME|FILE|GLOB")]
+    api: String,
     /// How long each run may take
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME")]
     timeout: Duration,
     /// Set a variable for both runs; repeatable
     #[arg(long, value_name = "K=V", value_parser = name_and_value)]
     env: Vec<(String, String)>,
+    /// What of the two runs must be equal: exit, stdout, or a value of the JSON on stdout
+    #[arg(long, default_value = "exit", value_name = "WHAT")]
+    compare: Compare,
+    /// A line that the shimmed run must print, on stdout or stderr; repeatable
+    #[arg(long, value_name = "REGEX")]
+    expect_line: Vec<Regex>,
+    /// Count the lines of the shimmed run that fit; repeatable
+    #[arg(long, value_name = "NAME=REGEX", value_parser = name_and_pattern)]
+    trace_line: Vec<(String, Regex)>,
     /// Keep what the runs print in this folder
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -55,6 +75,9 @@ pub struct Args {
     /// What must be there: without it the command fails instead of skipping
     #[arg(long, value_parser = ["gpu"], value_name = "WHAT")]
     require: Option<String>,
+    /// The command [default: the bundled matmul]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -63,10 +86,15 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected K=V")?;
-    if matches!(name, "LD_PRELOAD" | "LD_LIBRARY_PATH" | "LD_AUDIT") {
-        return Err(format!("{name} is set by the climb itself; --shim, --runtime and --deploy say how"));
+    if matches!(name, "LD_AUDIT" | "XDOCTOR_OBSERVER") {
+        return Err(format!("{name} is what the command is observed with"));
     }
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn name_and_pattern(text: &str) -> Result<(String, Regex), String> {
+    let (name, pattern) = text.split_once('=').ok_or("expected NAME=REGEX")?;
+    Ok((name.to_owned(), Regex::new(pattern).map_err(|error| error.to_string())?))
 }
 
 /// Runs the command.
@@ -74,10 +102,12 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
 /// # Errors
 /// Where the climb cannot begin.
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    refuse_what_the_bundled_client_cannot(args)?;
     let scratch = scratch()?;
     let bundled = scratch.path().join("bundle");
     let default = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| bundled.join(name));
-    if args.shim.is_none() || args.runtime.is_none() {
+    let runs_bundled = args.command.is_empty();
+    if args.shim.is_none() || (args.runtime.is_none() && runs_bundled) {
         bundle::unpack(&bundled)?;
     }
     if let Some(folder) = &args.keep {
@@ -85,15 +115,21 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     }
     watch_for_interrupts().context("cannot watch for Ctrl-C")?;
     let shim = default(&args.shim, "lib/libshimhip.so");
-    let runtime = default(&args.runtime, "lib/libamdhip64.so.7");
+    let runtime =
+        if runs_bundled { Some(default(&args.runtime, "lib/libamdhip64.so.7")) } else { args.runtime.clone() };
     let setup = Setup {
+        runtime,
         deploy: args.deploy,
+        api: Selection::parse(&args.api)?,
         env: args.env.clone(),
         limits: Limits { time: args.timeout, ..Limits::default() },
         log: args.keep.as_ref().map(|folder| folder.join("smoke")),
         native: !args.no_native,
         require_gpu: args.require.is_some(),
-        ..Setup::new(&shim, &runtime, scratch.path())
+        compare: args.compare.clone(),
+        expected_lines: args.expect_line.clone(),
+        trace_lines: args.trace_line.clone(),
+        ..Setup::of_command(&shim, &args.command, scratch.path())
     };
     let climb = climb(&setup)?;
     let printed = match output.format {
@@ -101,6 +137,25 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         Format::Text => print(&climb, output),
     };
     after_printing(printed.map_err(Into::into), exit(&climb))
+}
+
+/// The bundled matmul speaks HIP, finds its libraries where the climb puts them, and judges its result itself.
+fn refuse_what_the_bundled_client_cannot(args: &Args) -> anyhow::Result<()> {
+    if !args.command.is_empty() {
+        return Ok(());
+    }
+    let wants = if args.deploy == Deployment::Itself {
+        "--deploy itself"
+    } else if args.api != "hip" {
+        "--api"
+    } else if args.compare != Compare::default() {
+        "--compare"
+    } else if args.env.iter().any(|(name, _)| matches!(name.as_str(), "LD_PRELOAD" | "LD_LIBRARY_PATH")) {
+        "--env LD_PRELOAD=… or LD_LIBRARY_PATH=…"
+    } else {
+        return Ok(());
+    };
+    bail!("{wants} needs a command: xdoctor smoke {wants} … -- COMMAND")
 }
 
 fn exit(climb: &Climb) -> Exit {
@@ -147,6 +202,11 @@ fn outcome(step: &Step) -> Outcome {
             outcome.status = Status::Undetermined;
             outcome.reason = Some(reason.clone());
         }
+        Answer::Unobserved(code, reason) => {
+            outcome.status = Status::Undetermined;
+            outcome.code = Some(*code);
+            outcome.reason = Some(reason.clone());
+        }
         Answer::Skipped(code, reason) => {
             outcome.status = Status::Skip;
             outcome.code = Some(*code);
@@ -154,95 +214,4 @@ fn outcome(step: &Step) -> Outcome {
         }
     }
     outcome
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: &'static str,
-    command: &'a str,
-    device: Option<&'a str>,
-    rungs: Vec<Rung>,
-    calls: &'a [Call],
-    native: Option<Run>,
-    shimmed: Option<Run>,
-}
-
-#[derive(Serialize)]
-struct Rung {
-    rung: String,
-    status: Status,
-    code: Option<Code>,
-    expected: Option<String>,
-    actual: Option<String>,
-    reason: Option<String>,
-    evidence: Vec<String>,
-    fix: Option<String>,
-}
-
-impl From<&Step> for Rung {
-    fn from(step: &Step) -> Rung {
-        let Outcome { id, status, code, expected, actual, reason, evidence, fix, .. } = outcome(step);
-        Rung { rung: id, status, code, expected, actual, reason, evidence, fix }
-    }
-}
-
-#[derive(Serialize)]
-struct Run {
-    exit: Option<i32>,
-    signal: Option<i32>,
-    seconds: f64,
-    stdout_sha256: String,
-    truncated: bool,
-}
-
-impl From<&Ended> for Run {
-    fn from(ended: &Ended) -> Run {
-        Run {
-            exit: ended.exit(),
-            signal: ended.signal(),
-            seconds: ended.seconds,
-            stdout_sha256: ended.stdout.sha256(),
-            truncated: ended.stdout.truncated,
-        }
-    }
-}
-
-fn document(climb: &Climb) -> Document<'_> {
-    Document {
-        schema: "xdoctor/smoke/1",
-        command: &climb.command,
-        device: climb.device.as_deref(),
-        rungs: climb.steps.iter().map(Rung::from).collect(),
-        calls: &climb.calls,
-        native: climb.native.as_ref().map(Run::from),
-        shimmed: climb.shimmed.as_ref().map(Run::from),
-    }
-}
-
-fn print(climb: &Climb, output: Output) -> io::Result<()> {
-    let style = Style { marks: output.draws_marks(), width: output.width(), verbose: output.verbose > 0 };
-    let mut text = String::new();
-    if let Some(device) = &climb.device {
-        text.push_str(&format!("device: {device}\n"));
-    }
-    for step in &climb.steps {
-        report::outcome(&mut text, &outcome(step), None, style);
-    }
-    if style.verbose {
-        list_calls(&mut text, &climb.calls);
-    }
-    text.push_str(&format!("{}\n", climb.interception().sentence().bold()));
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
-}
-
-fn list_calls(text: &mut String, calls: &[Call]) {
-    let count = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
-    text.push_str(&format!("\n  {:<36} {:<12} {:>8} {:>8}\n", "function", "role", "shim", "runtime"));
-    for call in calls {
-        let (shim, runtime) = (count(call.shim), count(call.runtime));
-        text.push_str(&format!("  {:<36} {:<12} {shim:>8} {runtime:>8}\n", call.symbol, call.role));
-    }
-    text.push('\n');
 }

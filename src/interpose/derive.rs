@@ -23,7 +23,7 @@ const WORDS: &[(Role, &[&str])] = &[
 ];
 
 /// What a function is for, guessed from its name.
-fn guess(symbol: &str) -> Role {
+pub(super) fn guess(symbol: &str) -> Role {
     let name = symbol.to_ascii_lowercase();
     let row = WORDS.iter().find(|(_, words)| words.iter().any(|word| name.contains(word)));
     row.map_or(Role::Other, |(role, _)| *role)

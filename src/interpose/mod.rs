@@ -33,3 +33,4 @@ pub use fitness::missing_versions;
 pub use judge::{Miss, judge, miss, satisfies, spelled, whole_api};
 pub use library::{Export, Library, LibraryError, Reference};
 pub use search_path::{SearchFolder, search_folders};
+pub use selection::{Selection, SelectionError};

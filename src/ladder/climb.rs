@@ -1,21 +1,25 @@
 //! The climb: the client runs natively, then shimmed and watched, and each rung is judged from below.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::bundle::{self, ClientExit};
 use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
-use crate::interpose::{Api, Library, Role};
-use crate::probe::{Ended, Ending, StartError};
+use crate::interpose::{Library, Role};
+use crate::probe::{Ended, Ending, ObserverError, StartError};
 
-use super::evidence::{Computed, Evidence, gather};
+use super::compare::Compare;
+use super::computed::device_of;
+use super::counted;
+use super::observed::{self, Prediction};
 use super::rung::{Answer, Rung, Step};
-use super::rungs;
-use super::setup::{Setup, Stage};
+use super::setup::Setup;
+use super::stage::Stage;
 use super::verdict::{Interception, Stop};
+use super::witness::{Seen, Witness};
 
 /// How often a function was called, by what counted.
 #[derive(Clone, Debug, Serialize)]
@@ -26,8 +30,10 @@ pub struct Call {
     pub role: Role,
     /// Calls that arrived in the shim; `None` where the shim does not count.
     pub shim: Option<u64>,
-    /// Calls that arrived in the runtime; `None` where the runtime does not count.
+    /// Calls that arrived in the runtime, where the runtime counts; of an observed command, calls that the shim made there.
     pub runtime: Option<u64>,
+    /// Calls of an observed command that went past the shim.
+    pub past: Option<u64>,
 }
 
 /// What climbing showed.
@@ -41,6 +47,10 @@ pub struct Climb {
     pub steps: Vec<Step>,
     /// Every function that was called.
     pub calls: Vec<Call>,
+    /// What the loader model had said of the bindings, held against what was seen; `None` where it was not asked.
+    pub prediction: Option<Prediction>,
+    /// How many lines of the shimmed run fit each pattern that was to be counted.
+    pub lines: Vec<(String, usize)>,
     /// The run without the shim.
     pub native: Option<Ended>,
     /// The run with it.
@@ -70,6 +80,12 @@ pub enum ClimbError {
         /// Its SONAME.
         soname: String,
     },
+    /// The bundled client was to run, and nobody said before which runtime.
+    #[error("no runtime was given for the bundled client")]
+    NoneGiven,
+    /// What was observed cannot be read.
+    #[error(transparent)]
+    Observer(#[from] ObserverError),
     /// The bundle cannot be written out.
     #[error(transparent)]
     Bundle(#[from] bundle::BundleError),
@@ -86,12 +102,13 @@ pub enum ClimbError {
     Start(#[from] StartError),
 }
 
-/// Climbs the ladder with the bundled client.
+/// Climbs the ladder: with the command, where there is one, else with the bundled client.
 ///
 /// # Errors
 /// Where the climb cannot begin; what goes wrong on the way up is in the steps.
 pub fn climb(setup: &Setup) -> Result<Climb, ClimbError> {
-    let (shim, runtime) = match (Library::read(&setup.shim), Library::read(&setup.runtime)) {
+    let runtime = setup.runtime.as_deref().map(Library::read).transpose();
+    let (shim, runtime) = match (Library::read(&setup.shim), runtime) {
         (Ok(shim), Ok(runtime)) => (shim, runtime),
         (shim, runtime) => {
             let missing: Vec<String> =
@@ -99,34 +116,43 @@ pub fn climb(setup: &Setup) -> Result<Climb, ClimbError> {
             return Ok(Climb::without(missing.join("; ")));
         }
     };
-    let api = Api::hip();
-    if !runtime.exports.keys().any(|symbol| api.function(symbol).is_some()) {
-        return Err(ClimbError::NoRuntime { runtime: runtime.path, api: api.name.clone() });
+    if let Some(runtime) = runtime.as_ref().filter(|runtime| !runtime.exports.keys().any(|name| setup.api.takes(name)))
+    {
+        return Err(ClimbError::NoRuntime { runtime: runtime.path.clone(), api: setup.api.name.clone() });
     }
-    let ground = rungs::present(&shim, &runtime);
+    let ground = present(&shim, runtime.as_ref());
     let unusable = |source| ClimbError::Scratch { path: setup.scratch.clone(), source };
     let folder = tempfile::Builder::new().prefix("climb-").tempdir_in(&setup.scratch).map_err(unusable)?;
     bundle::unpack(folder.path())?;
-    let client = client_of(folder.path(), &runtime)?;
-    let stage = Stage::new(folder.path(), &runtime.name());
-    let native = match setup.native {
-        true => Some(stage.native(setup, &client.path).map_err(unusable)?.run()?),
-        false => None,
-    };
-    let command = stage.shimmed(setup, &client.path).map_err(unusable)?;
-    let mut climbed = Climb::new(command.command_line(), ground, native);
-    if let Some(answer) = climbed.native.as_ref().and_then(|native| hopeless(native, setup)) {
-        climbed.stop_with(answer);
-        return Ok(climbed);
+    let stage = Stage::new(setup, folder.path(), runtime.as_ref());
+    if !setup.command.is_empty() {
+        return observed::climb(setup, &stage, (&shim, runtime.as_ref()), &setup.command, ground);
     }
-    let shimmed = command.run()?;
-    let evidence = gather(shim, runtime, &client, &stage, climbed.native.clone(), shimmed).map_err(unusable)?;
-    climbed.judge(&evidence, setup.limits.time.as_secs_f64());
-    Ok(climbed)
+    let runtime = runtime.ok_or(ClimbError::NoneGiven)?;
+    let client = client_of(folder.path(), &runtime)?;
+    if counted::counts(&shim) {
+        counted::climb(setup, &stage, (shim, runtime, &client), ground)
+    } else {
+        // The client ends well only where its product is right; and the product is the same.
+        let compared = Setup { compare: Compare::Json("/checksum".to_owned()), ..setup.clone() };
+        let stage = Stage::new(&compared, folder.path(), Some(&runtime));
+        let command = [client.path.clone().into_os_string(), "--exec-child".into()];
+        observed::climb(&compared, &stage, (&shim, Some(&runtime)), &command, ground)
+    }
+}
+
+/// What names a file beyond its path.
+fn present(shim: &Library, runtime: Option<&Library>) -> Seen {
+    let line = |what: &str, library: &Library| {
+        let id = library.build_id.as_deref().unwrap_or("none");
+        format!("{what} {} (SONAME {}, build id {id})", library.path.display(), library.name())
+    };
+    let shim = line("shim", shim);
+    (Answer::Holds, std::iter::once(shim).chain(runtime.map(|runtime| line("runtime", runtime))).collect())
 }
 
 /// The bundled client that NEEDs the runtime's SONAME.
-fn client_of(folder: &std::path::Path, runtime: &Library) -> Result<Library, ClimbError> {
+fn client_of(folder: &Path, runtime: &Library) -> Result<Library, ClimbError> {
     let clients = bundle::entries().iter().filter(|entry| entry.path.starts_with("bin/"));
     let soname = runtime.name();
     clients
@@ -136,34 +162,39 @@ fn client_of(folder: &std::path::Path, runtime: &Library) -> Result<Library, Cli
 }
 
 /// Why the shim cannot be judged, where the client fails without it.
-fn hopeless(native: &Ended, setup: &Setup) -> Option<Answer> {
+pub(super) fn hopeless(native: &Ended, setup: &Setup) -> Option<Answer> {
     let said = native.last_word().map(|word| format!(": {word}")).unwrap_or_default();
     let no_device = native.exit().and_then(ClientExit::from_status) == Some(ClientExit::NoDevice);
-    let runtime = setup.runtime.display();
     match native.ending {
         Ending::Exited(0) => None,
-        _ if no_device && setup.require_gpu => {
-            let diagnosis = Diagnosis::new(Code::DeviceMissing, "a device", format!("{runtime} has none{said}"));
-            Some(Answer::Diagnosed(diagnosis))
+        _ if no_device => {
+            let runtime = setup.runtime.as_ref().map(|runtime| runtime.display().to_string()).unwrap_or_default();
+            Some(without_device(&format!("{runtime} has no device{said}"), setup.require_gpu))
         }
-        _ if no_device => Some(Answer::Skipped(Code::DeviceMissing, format!("{runtime} has no device{said}"))),
         Ending::Interrupted => Some(Answer::Undetermined("interrupted".to_owned())),
         ending => Some(Answer::Undetermined(format!("the client fails without the shim, too ({ending}{said})"))),
     }
 }
 
+/// A missing device is a reason to skip, unless one is required.
+pub(super) fn without_device(actual: &str, required: bool) -> Answer {
+    if required {
+        Answer::Diagnosed(Diagnosis::new(Code::DeviceMissing, "a device", actual))
+    } else {
+        Answer::Skipped(Code::DeviceMissing, actual.to_owned())
+    }
+}
+
 impl Climb {
-    fn new(command: String, ground: (Answer, Vec<String>), native: Option<Ended>) -> Climb {
+    pub(super) fn new(command: String, ground: Seen, native: Option<Ended>) -> Climb {
         let (answer, evidence) = ground;
         Climb {
             command,
-            device: native
-                .as_ref()
-                .and_then(Computed::of)
-                .map(|computed| computed.device)
-                .filter(|name| !name.is_empty()),
+            device: native.as_ref().and_then(device_of),
             steps: vec![Step { rung: Rung::Present, answer, evidence }],
             calls: Vec::new(),
+            prediction: None,
+            lines: Vec::new(),
             native,
             shimmed: None,
             needed: Vec::new(),
@@ -180,11 +211,11 @@ impl Climb {
     }
 
     /// Gives the first rung above the ground this answer, and what stands above it none.
-    fn stop_with(&mut self, answer: Answer) {
+    pub(super) fn stop_with(&mut self, answer: Answer) {
         let above = match &answer {
             Answer::Skipped(..) => answer.clone(),
             Answer::Diagnosed(_) => unknown(Rung::Loads),
-            Answer::Holds | Answer::Undetermined(_) => {
+            Answer::Holds | Answer::Undetermined(_) | Answer::Unobserved(..) => {
                 Answer::Undetermined("unknown, since nothing ran under the shim".into())
             }
         };
@@ -198,20 +229,13 @@ impl Climb {
         }
     }
 
-    fn judge(&mut self, evidence: &Evidence, limit: f64) {
-        if evidence.shimmed.ending == Ending::Interrupted {
+    pub(super) fn judge(&mut self, witness: &dyn Witness) {
+        if witness.shimmed().ending == Ending::Interrupted {
             return self.stop_with(Answer::Undetermined("interrupted".to_owned()));
         }
         let mut failed = None;
         for rung in ABOVE {
-            let (answer, mut seen) = match rung {
-                Rung::Present | Rung::Loads => rungs::loads(evidence),
-                Rung::Binds => rungs::binds(evidence),
-                Rung::Called => rungs::called(evidence),
-                Rung::Forwards => rungs::forwards(evidence),
-                Rung::Correct => rungs::correct(evidence),
-                Rung::Survives => rungs::survives(evidence, limit),
-            };
+            let (answer, mut seen) = witness.answer(rung);
             let answer = match failed {
                 None => answer,
                 Some(below) => {
@@ -226,22 +250,11 @@ impl Climb {
             }
             self.steps.push(Step { rung, answer, evidence: seen });
         }
-        self.calls = calls(evidence);
-        self.needed = evidence.roles().into_iter().collect();
-        self.proven = self.needed.iter().copied().filter(|role| self.proves(evidence, *role)).collect();
-        self.device = self.device.take().or_else(|| device_of(&evidence.shimmed));
-        self.shimmed = Some(evidence.shimmed.clone());
-    }
-
-    /// Binding, call and forwarding were all seen for the role.
-    fn proves(&self, evidence: &Evidence, role: Role) -> bool {
-        let bound =
-            evidence.needed.iter().filter(|reference| evidence.role(&reference.symbol) == role).all(|reference| {
-                let mut bindings = evidence.bindings_of(reference).peekable();
-                bindings.peek().is_some() && bindings.all(|binding| evidence.is_shim(&binding.provider))
-            });
-        let mut calls = self.calls.iter().filter(|call| call.role == role).peekable();
-        bound && calls.peek().is_some() && calls.all(|call| call.shim > Some(0) && call.shim == call.runtime)
+        self.calls = witness.calls();
+        self.needed = witness.needed();
+        self.proven = self.needed.iter().copied().filter(|role| witness.proves(*role, &self.calls)).collect();
+        self.device = self.device.take().or_else(|| device_of(witness.shimmed()));
+        self.shimmed = Some(witness.shimmed().clone());
     }
 
     /// The first rung whose claim fails, with its diagnosis.
@@ -257,7 +270,9 @@ impl Climb {
         let failed = self.failure().map(|(rung, diagnosis)| Stop::Failed(rung, diagnosis.code));
         let open = || {
             self.steps.iter().find_map(|step| match &step.answer {
-                Answer::Undetermined(reason) => Some(Stop::Undetermined(step.rung, reason.clone())),
+                Answer::Undetermined(reason) | Answer::Unobserved(_, reason) => {
+                    Some(Stop::Undetermined(step.rung, reason.clone()))
+                }
                 Answer::Skipped(_, reason) => Some(Stop::Skipped(step.rung, reason.clone())),
                 Answer::Holds | Answer::Diagnosed(_) => None,
             })
@@ -271,11 +286,6 @@ impl Climb {
     }
 }
 
-/// The device that a run computed on, by the runtime's name for it.
-fn device_of(ended: &Ended) -> Option<String> {
-    Computed::of(ended).map(|computed| computed.device).filter(|name| !name.is_empty())
-}
-
 /// The rungs above the ground.
 const ABOVE: [Rung; 6] = [Rung::Loads, Rung::Binds, Rung::Called, Rung::Forwards, Rung::Correct, Rung::Survives];
 
@@ -285,23 +295,4 @@ fn unknown(below: Rung) -> Answer {
 
 fn is_failure(answer: &Answer) -> bool {
     matches!(answer, Answer::Diagnosed(diagnosis) if diagnosis.severity() == Severity::Fail)
-}
-
-fn calls(evidence: &Evidence) -> Vec<Call> {
-    let (shim, runtime) = (evidence.shim_calls(), evidence.runtime_calls());
-    let mut symbols: Vec<&String> = shim.keys().chain(runtime.keys()).collect();
-    symbols.sort();
-    symbols.dedup();
-    let count = |calls: &std::collections::BTreeMap<String, u64>, known: bool, symbol: &String| {
-        known.then(|| calls.get(symbol).copied().unwrap_or_default())
-    };
-    symbols
-        .into_iter()
-        .map(|symbol| Call {
-            symbol: symbol.clone(),
-            role: evidence.role(symbol),
-            shim: count(&shim, !evidence.shim_counters.is_empty(), symbol),
-            runtime: count(&runtime, !evidence.runtime_counters.is_empty(), symbol),
-        })
-        .collect()
 }

@@ -1,13 +1,20 @@
 //! The evidence ladder: a shim is proven rung by rung, and the first rung that fails names the failure.
 
 mod climb;
-mod evidence;
+mod compare;
+mod computed;
+mod counted;
+mod observed;
 mod rung;
-mod rungs;
+mod same_file;
 mod setup;
+mod stage;
 mod verdict;
+mod witness;
 
 pub use climb::{Call, Climb, ClimbError, climb};
+pub use compare::{Compare, UnknownCompare};
+pub use observed::{Difference, Prediction};
 pub use rung::{Answer, Rung, Step};
-pub use setup::Setup;
+pub use setup::{Deployment, Setup};
 pub use verdict::{Interception, Stop};

@@ -75,6 +75,8 @@ pub enum Answer {
     Diagnosed(Diagnosis),
     /// Nobody could tell, for this reason.
     Undetermined(String),
+    /// Nobody could tell, for a reason that has a name.
+    Unobserved(Code, String),
     /// It was not asked, for a reason that is no fault of the shim's.
     Skipped(Code, String),
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal, setsid};
@@ -39,6 +40,17 @@ pub struct Child {
     limits: Limits,
     log: Option<PathBuf>,
     shows_output: bool,
+    stop_when: Option<StopWhen>,
+}
+
+/// Asked again and again while the child runs; the answer yes ends it.
+#[derive(Clone)]
+struct StopWhen(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl std::fmt::Debug for StopWhen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StopWhen")
+    }
 }
 
 /// How a child ended.
@@ -54,6 +66,8 @@ pub enum Ending {
     OutputLimit,
     /// It was ended because somebody pressed Ctrl-C.
     Interrupted,
+    /// It was ended because what was watched for had happened.
+    Stopped,
 }
 
 impl std::fmt::Display for Ending {
@@ -67,6 +81,7 @@ impl std::fmt::Display for Ending {
             Ending::TimeLimit => f.write_str("ended at its time limit"),
             Ending::OutputLimit => f.write_str("ended at its output limit"),
             Ending::Interrupted => f.write_str("interrupted"),
+            Ending::Stopped => f.write_str("stopped early"),
         }
     }
 }
@@ -128,6 +143,9 @@ impl StartError {
     }
 }
 
+/// How often it is asked whether to stop.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
 /// After its end, how long to wait for whoever still holds the child's output open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -142,6 +160,7 @@ impl Child {
             limits: Limits::default(),
             log: None,
             shows_output: false,
+            stop_when: None,
         }
     }
 
@@ -157,6 +176,11 @@ impl Child {
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Child {
         self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
+    }
+
+    /// The variable as it was set for this command, if it was.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.env.iter().rev().find(|(given, _)| given == name).map(|(_, value)| value.as_os_str())
     }
 
     /// Runs it in this folder instead of here.
@@ -187,6 +211,13 @@ impl Child {
         self
     }
 
+    /// Ends it ([`Ending::Stopped`]) once `seen` says so. It is asked a few times a second.
+    #[must_use]
+    pub fn stop_when(mut self, seen: impl Fn() -> bool + Send + Sync + 'static) -> Child {
+        self.stop_when = Some(StopWhen(Arc::new(seen)));
+        self
+    }
+
     /// The command as one would type it, with the variables set for it.
     pub fn command_line(&self) -> String {
         let env = self.env.iter().map(|(name, value)| format!("{}={}", name.display(), shell_word(value)));
@@ -206,12 +237,21 @@ impl Child {
         let stdout = self.capture(child.stdout.take(), "stdout").map_err(failed)?;
         let stderr = self.capture(child.stderr.take(), "stderr").map_err(failed)?;
         let mut pause = Duration::from_micros(200);
+        let mut asked = started;
         let ending = loop {
             if let Some(status) = child.try_wait().map_err(failed)? {
                 break ending_of(status);
             }
             if let Some(reason) = self.exhausted(started, [&stdout, &stderr]) {
                 break reason;
+            }
+            if let Some(StopWhen(seen)) = &self.stop_when
+                && asked.elapsed() > BETWEEN_LOOKS
+            {
+                if seen() {
+                    break Ending::Stopped;
+                }
+                asked = Instant::now();
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(5));

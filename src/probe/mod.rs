@@ -13,7 +13,7 @@ pub use bindings::{Binding, Observed};
 pub use child::{Child, Ended, Ending, Limits, StartError, shell_word};
 pub use counters::{Counters, CountersError};
 pub use interrupt::{interrupted, watch_for_interrupts};
-pub use observer::{Call, Image, Object, Observation, Observer, ObserverError, Reason, Unseen, Via};
+pub use observer::{Call, Image, Object, Observation, Observer, ObserverError, Reason, Row, Unseen, Via};
 pub use output::Captured;
 pub use processes::{Met, Watch};
 pub use words::{LoaderWord, loader_words};

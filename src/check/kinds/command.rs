@@ -131,7 +131,7 @@ impl CommandCheck {
             Ending::Signalled(_) => Code::Crash,
             Ending::TimeLimit => Code::TimeLimit,
             Ending::OutputLimit => Code::OutputLimit,
-            Ending::Interrupted => {
+            Ending::Interrupted | Ending::Stopped => {
                 finding.open = Some(Open::Undetermined { reason: "interrupted".into(), code: None, fix: None });
                 return;
             }

@@ -80,7 +80,7 @@ impl LoadsCheck {
             Ending::Signalled(_) => Code::Crash,
             Ending::TimeLimit => Code::TimeLimit,
             Ending::OutputLimit => Code::OutputLimit,
-            Ending::Interrupted => return Finding::undetermined("interrupted"),
+            Ending::Interrupted | Ending::Stopped => return Finding::undetermined("interrupted"),
         };
         Finding::violation(Diagnosis::new(code, expected, said))
     }

@@ -42,7 +42,7 @@ impl Kind for SmokeCheck {
 
     fn run(&self, context: &Context<'_>) -> Found {
         let setup = Setup {
-            deploy: self.deploy,
+            deploy: self.deploy.into(),
             env: self.env.clone(),
             limits: self.limits,
             log: context.log.clone(),
@@ -70,6 +70,9 @@ fn finding(step: &Step) -> Finding {
         Answer::Diagnosed(diagnosis) => finding.violates(diagnosis.clone()),
         Answer::Undetermined(reason) => {
             finding.open = Some(Open::Undetermined { reason: reason.clone(), code: None, fix: None });
+        }
+        Answer::Unobserved(code, reason) => {
+            finding.open = Some(Open::Undetermined { reason: reason.clone(), code: Some(*code), fix: None });
         }
         Answer::Skipped(code, reason) => {
             finding.open = Some(Open::Skipped { reason: reason.clone(), code: Some(*code) });

@@ -7,19 +7,7 @@ use std::path::{Path, PathBuf};
 use colored::Colorize;
 
 use crate::cli::Output;
-use crate::probe::{Ended, Image, Observation, Reason, Via};
-
-/// A row: who calls what where, and how often.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Row {
-    pub caller: PathBuf,
-    pub symbol: String,
-    pub version: Option<String>,
-    pub provider: Option<PathBuf>,
-    pub via: Via,
-    /// Why it could not be counted, where it could not.
-    pub reason: Option<Reason>,
-}
+use crate::probe::{Ended, Observation, Row};
 
 /// All rows, with their counts.
 pub struct Table {
@@ -37,15 +25,8 @@ const WORST: [&str; 5] = ["Launch", "Malloc", "MemAlloc", "Free", "Memcpy"];
 impl Table {
     /// `preloads` are LD_PRELOAD's words.
     pub fn of(observation: &Observation, preloads: &[PathBuf]) -> Table {
-        let mut sums: BTreeMap<Row, Option<u64>> = BTreeMap::new();
-        for image in &observation.images {
-            for (row, count) in rows(image) {
-                let sum = sums.entry(row).or_insert(count.map(|_| 0));
-                *sum = sum.zip(count).map(|(sum, count)| sum + count);
-            }
-        }
+        let mut rows = observation.rows();
         let front = front(observation, preloads);
-        let mut rows: Vec<(Row, Option<u64>)> = sums.into_iter().collect();
         let forwarded = rows.iter().filter(|(row, _)| Some(&row.caller) == front.as_ref());
         let behind = forwarded.filter_map(|(row, _)| row.provider.clone()).collect();
         let table = Table { rows: Vec::new(), front, behind };
@@ -65,19 +46,6 @@ impl Table {
         let elsewhere = row.provider.as_ref().is_some_and(|provider| provider != front && *provider != row.caller);
         elsewhere && row.caller != *front && !self.behind.contains(&row.caller)
     }
-}
-
-fn rows(image: &Image) -> impl Iterator<Item = (Row, Option<u64>)> {
-    let calls = image.calls.iter().cloned().map(|call| {
-        let (caller, symbol, version) = (call.caller, call.symbol, call.version);
-        let row = Row { caller, symbol, version, provider: call.provider, via: call.via, reason: None };
-        (row, Some(call.count))
-    });
-    let unseen = image.unseen.iter().cloned().map(|unseen| {
-        let (caller, symbol, reason) = (unseen.caller, unseen.symbol, Some(unseen.reason));
-        (Row { caller, symbol, version: None, provider: None, via: unseen.via, reason }, None)
-    });
-    calls.chain(unseen)
 }
 
 /// The first preload that was loaded, else the first loaded of several objects that serve the same function to others.
@@ -177,7 +145,7 @@ fn summary(table: &Table, ended: &Ended, observation: &Observation, out: &mut im
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::{Call, Object, Unseen};
+    use crate::probe::{Call, Image, Object, Reason, Unseen, Via};
 
     fn call(caller: &str, symbol: &str, provider: &str, count: u64) -> Call {
         let (caller, symbol, provider) = (caller.into(), symbol.to_owned(), Some(provider.into()));

@@ -5,6 +5,7 @@
 
 mod image;
 mod record;
+mod rows;
 
 use std::fs;
 use std::io;
@@ -12,9 +13,10 @@ use std::path::{Path, PathBuf};
 
 use super::{Child, Met};
 pub use image::{Call, Image, Object, Observation, Reason, Unseen, Via};
+pub use rows::Row;
 
 /// An observer, set up for one command and all the processes that come of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Observer {
     library: PathBuf,
     folder: PathBuf,

@@ -1,36 +1,15 @@
-//! What the runs of a climb left behind, read once and put side by side.
+//! What the runs of a climb with the bundled client left behind: ld.so's own account of its bindings, and the counters of a
+//! shim and a runtime that count.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
 
 use crate::interpose::{Api, Library, Reference, Role};
 use crate::probe::{Binding, Counters, CountersError, Ended, Observed};
 
-use super::setup::Stage;
-
-/// The line of JSON that the bundled client prints; what else stands in it is for people.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-pub(super) struct Computed {
-    pub result: String,
-    pub checksum: String,
-    pub device: String,
-}
-
-impl Computed {
-    /// Whether its own product was right; how its child fared is another rung's question.
-    pub(super) fn is_right(&self) -> bool {
-        matches!(self.result.as_str(), "correct" | "child-failed")
-    }
-
-    pub(super) fn of(ended: &Ended) -> Option<Computed> {
-        let text = ended.stdout.text();
-        text.lines().rev().find_map(|line| serde_json::from_str(line).ok())
-    }
-}
+use crate::ladder::same_file::same_file;
+use crate::ladder::stage::Stage;
 
 /// Everything that the rungs are judged by.
 #[derive(Debug)]
@@ -55,7 +34,7 @@ pub(super) fn gather(
     shim: Library,
     runtime: Library,
     client: &Library,
-    stage: &Stage,
+    stage: &Stage<'_>,
     native: Option<Ended>,
     shimmed: Ended,
 ) -> io::Result<Evidence> {
@@ -148,9 +127,4 @@ impl Evidence {
     pub(super) fn of_role(&self, calls: &BTreeMap<String, u64>, role: Role) -> u64 {
         calls.iter().filter(|(symbol, _)| self.role(symbol) == role).map(|(_, count)| count).sum()
     }
-}
-
-/// Whether two paths lead to one file.
-pub(super) fn same_file(a: &Path, b: &Path) -> bool {
-    a == b || matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }

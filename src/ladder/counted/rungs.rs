@@ -1,28 +1,20 @@
-//! How each rung is judged, from the evidence of the two runs.
+//! How each rung is judged, from the counters and ld.so's account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
-use crate::interpose::{Library, judge, spelled};
+use crate::interpose::{judge, spelled};
 use crate::probe::{Ending, loader_words};
 
-use super::evidence::{Computed, Evidence, same_file};
-use super::rung::Answer;
-
-type Seen = (Answer, Vec<String>);
+use super::evidence::Evidence;
+use crate::ladder::computed::Computed;
+use crate::ladder::rung::Answer;
+use crate::ladder::same_file::same_file;
+use crate::ladder::witness::Seen;
 
 fn fails(diagnosis: Diagnosis) -> Answer {
     Answer::Diagnosed(diagnosis)
-}
-
-/// What names a file beyond its path.
-pub(super) fn present(shim: &Library, runtime: &Library) -> Seen {
-    let line = |what: &str, library: &Library| {
-        let id = library.build_id.as_deref().unwrap_or("none");
-        format!("{what} {} (SONAME {}, build id {id})", library.path.display(), library.name())
-    };
-    (Answer::Holds, vec![line("shim", shim), line("runtime", runtime)])
 }
 
 pub(super) fn loads(evidence: &Evidence) -> Seen {
@@ -244,7 +236,7 @@ pub(super) fn survives(evidence: &Evidence, limit: f64) -> Seen {
         }
         Ending::TimeLimit => fails(Diagnosis::new(Code::Hang, format!("an end within {limit:.0} s"), actual)),
         Ending::OutputLimit => fails(Diagnosis::new(Code::OutputLimit, "output within its limit", actual)),
-        Ending::Interrupted => Answer::Undetermined("interrupted".into()),
+        Ending::Interrupted | Ending::Stopped => Answer::Undetermined("interrupted".into()),
     };
     (answer, seen)
 }

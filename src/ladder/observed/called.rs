@@ -1,0 +1,171 @@
+//! Rung *called*: the calls arrive in the shim, for every role that the command turned out to need.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::code::{Code, Severity};
+use crate::diagnosis::{Diagnosis, listed};
+use crate::interpose::{Role, is_critical};
+use crate::ladder::rung::Answer;
+use crate::ladder::witness::Seen;
+use crate::probe::{Ending, Row, Via};
+
+use super::evidence::Evidence;
+use super::lines;
+
+pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
+    let (arrived, past) = (evidence.arrived(), evidence.past());
+    let (inside, outside) = (arrived.values().sum::<u64>(), past.values().sum::<u64>());
+    let mut seen = Vec::new();
+    if inside > 0 {
+        let per_role = evidence.roles().into_iter().map(|role| (role, evidence.of_role(&arrived, role)));
+        let per_role: Vec<String> =
+            per_role.filter(|(_, count)| *count > 0).map(|(role, count)| format!("{role} {count}")).collect();
+        seen.push(format!("{inside} calls arrive in the shim: {}", per_role.join(", ")));
+    }
+    let trails = trails(evidence);
+    seen.extend(trails.iter().map(Trail::sentence));
+    for (name, count) in lines::counted(&evidence.shimmed.ended, &evidence.setup.trace_lines) {
+        seen.push(format!("{name}: {count} lines printed"));
+    }
+    let answer = bypass(evidence, &trails)
+        .or_else(|| silence(evidence, inside, outside))
+        .or_else(|| unscheduled(evidence))
+        .unwrap_or(Answer::Holds);
+    (answer, seen)
+}
+
+/// Calls that go past the shim, of one function from one object.
+struct Trail<'e> {
+    row: &'e Row,
+    count: u64,
+    role: Role,
+}
+
+impl Trail<'_> {
+    fn sentence(&self) -> String {
+        let Trail { row, count, .. } = self;
+        let provider = row.provider.as_deref().map_or("?".to_owned(), |path| path.display().to_string());
+        let how = match row.via {
+            Via::Plt => "",
+            Via::Dlsym => ", looked up with dlsym",
+            Via::HandedOut => ", by a pointer that the API handed out",
+        };
+        format!("{count} calls past the shim: {} -> {} in {provider}{how}", file_name(&row.caller), row.symbol)
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    crate::elf::escape(path.file_name().unwrap_or(path.as_os_str()).as_encoded_bytes()).to_string()
+}
+
+/// The worst first.
+fn trails<'e>(evidence: &'e Evidence<'_>) -> Vec<Trail<'e>> {
+    let rows = evidence.client_rows().filter(|(row, count)| evidence.goes_past(row) && *count > Some(0));
+    let trail = |(row, count): (&'e Row, Option<u64>)| Trail {
+        row,
+        count: count.unwrap_or_default(),
+        role: evidence.setup.api.role(&row.symbol),
+    };
+    let mut trails: Vec<Trail<'e>> = rows.map(trail).collect();
+    trails.sort_by_key(|trail| std::cmp::Reverse((is_critical(trail.role), trail.count)));
+    trails
+}
+
+/// Calls that were seen to go past the shim. Those through references are judged where they are bound.
+fn bypass(evidence: &Evidence<'_>, trails: &[Trail<'_>]) -> Option<Answer> {
+    let around: Vec<&Trail<'_>> = trails.iter().filter(|trail| trail.row.via != Via::Plt).collect();
+    if around.is_empty() {
+        return None;
+    }
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for trail in &around {
+        *counts.entry(&trail.row.symbol).or_default() += trail.count;
+    }
+    let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let counts: Vec<String> = counts.iter().map(|(symbol, count)| format!("{symbol} {count} times")).collect();
+    let severity = if around.iter().any(|trail| is_critical(trail.role)) { Severity::Fail } else { Severity::Warn };
+    let callers: Vec<String> = around.iter().map(|trail| file_name(&trail.row.caller)).collect();
+    let mut callers: Vec<String> = callers.into_iter().collect();
+    callers.sort();
+    callers.dedup();
+    let actual = format!("{} went past it, called by {}", listed(&counts, 4), listed(&callers, 3));
+    let hijackable = evidence.shim.exports.contains_key("dlsym");
+    let handing: Vec<&str> = evidence
+        .rows
+        .iter()
+        .map(|(row, _)| row)
+        .filter(|row| evidence.is_client(&row.caller) && evidence.setup.api.role(&row.symbol) == Role::Lookup)
+        .map(|row| row.symbol.as_str())
+        .collect();
+    let by_name = around.iter().any(|trail| trail.row.via == Via::Dlsym) && !hijackable;
+    let mut mends = Vec::new();
+    if let Some(lookup) = handing.first() {
+        mends.push(format!("interpose {lookup}, and answer with the shim's own functions"));
+    }
+    if by_name {
+        mends.push("interpose dlsym, and answer with the shim's own functions".to_owned());
+    }
+    let diagnosis = Diagnosis::new(Code::DlsymBypass, "every call of the API in the shim", actual).weighing(severity);
+    Some(Answer::Diagnosed(if mends.is_empty() { diagnosis } else { diagnosis.mended_by(mends.join("\n")) }))
+}
+
+/// Roles that were needed natively and did not come up, or none at all.
+fn silence(evidence: &Evidence<'_>, inside: u64, outside: u64) -> Option<Answer> {
+    let uncounted = evidence.uncounted(false);
+    if inside + outside == 0 {
+        let reason = match uncounted.iter().next() {
+            Some((symbol, reason)) => format!("calls of {symbol} could not be counted: {}", reason.sentence()),
+            None => format!("the command called nothing of the {} API", evidence.setup.api.name),
+        };
+        return Some(Answer::Undetermined(reason));
+    }
+    let (arrived, past) = (evidence.arrived(), evidence.past());
+    let mut silent = evidence.roles();
+    silent.retain(|role| evidence.of_role(&arrived, *role) + evidence.of_role(&past, *role) == 0);
+    if !silent.is_empty() {
+        let names: Vec<String> = silent.iter().map(ToString::to_string).collect();
+        let cut = match evidence.shimmed.ended.ending {
+            Ending::Exited(0) => "",
+            _ => ", where the run ended early",
+        };
+        let reason = format!("natively there were calls for {}, under the shim there were none{cut}", names.join(", "));
+        return Some(Answer::Undetermined(reason));
+    }
+    let lost: u64 = evidence.shimmed.observation.images.iter().map(|image| image.lost).sum();
+    (lost > 0)
+        .then(|| Answer::Undetermined(format!("{lost} bindings could not be recorded: their calls are not counted")))
+}
+
+/// What makes XSched's shim schedule what it catches; by default it does not.
+const AUTO: &str = "XSCHED_AUTO_XQUEUE";
+
+/// Caught, and passed straight through.
+fn unscheduled(evidence: &Evidence<'_>) -> Option<Answer> {
+    let warn = |expected: &str, actual: String, fix: &str| {
+        Some(Answer::Diagnosed(Diagnosis::new(Code::Unscheduled, expected, actual).mended_by(fix)))
+    };
+    let set = |name: &str| {
+        let own = std::env::var(name).ok();
+        let given = evidence.setup.env.iter().rev().find(|(given, _)| given == name).map(|(_, value)| value.clone());
+        given
+            .or(own)
+            .is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "" | "0" | "off" | "false" | "no"))
+    };
+    let file = crate::elf::Mapped::open(&evidence.shim.path).ok();
+    let knows = file.is_some_and(|file| memchr::memmem::find(file.bytes(), AUTO.as_bytes()).is_some());
+    let launches = evidence.of_role(&evidence.arrived(), Role::Launch);
+    if knows && !set(AUTO) && launches > 0 {
+        let actual = format!("{launches} launches arrive in the shim, and {AUTO} is not set: its default is off");
+        return warn("launches that the shim schedules", actual, &format!("--env {AUTO}=ON"));
+    }
+    let text = lines::lines(&evidence.shimmed.ended);
+    let kernels: Vec<&String> = text.iter().filter(|line| line.contains("[TRACE_KERNEL]")).collect();
+    let null = |line: &&&String| ["stream=(nil)", "stream=0x0", "stream=NULL"].iter().any(|null| line.contains(null));
+    if !kernels.is_empty() && kernels.iter().filter(null).count() == kernels.len() {
+        let actual = format!("all {} launches that it printed are on the null stream", kernels.len());
+        return warn("launches on streams of their own", actual, "launch on a stream that the shim manages");
+    }
+    None
+}

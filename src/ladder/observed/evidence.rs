@@ -1,0 +1,237 @@
+//! What both runs showed, put side by side: who is a client, who lies behind the shim, and which calls went where.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::interpose::{Api, Library, Reference, Role};
+use crate::ladder::same_file::same_file;
+use crate::ladder::setup::{Deployment, Setup};
+use crate::ladder::stage::Stage;
+use crate::loader::Environment;
+use crate::probe::{Counters, Image, Reason, Row};
+
+use super::prediction::{self, Prediction};
+use super::run::Run;
+
+/// Calls per function.
+pub(super) type Calls = BTreeMap<String, u64>;
+
+/// Counters that the bundled shim and the bundled runtime write.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    pub shim: Vec<Counters>,
+    pub runtime: Vec<Counters>,
+}
+
+impl Counted {
+    /// Reads what a run left. Counters that were cut off count for nothing.
+    pub(super) fn read(stage: &Stage<'_>, run: &str) -> Counted {
+        let read = |name: &str| Counters::read_all(&stage.file(run, name)).unwrap_or_default();
+        Counted { shim: read("shim."), runtime: read("runtime.") }
+    }
+}
+
+/// An object that refers to the API, and is neither the shim nor behind it.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub path: PathBuf,
+    pub references: Vec<Reference>,
+}
+
+/// Everything that the rungs are judged by.
+#[derive(Debug)]
+pub(super) struct Evidence<'s> {
+    pub setup: &'s Setup,
+    pub api: Api,
+    pub shim: Library,
+    pub native: Option<Run>,
+    pub shimmed: Run,
+    /// The shimmed run's rows, with their counts.
+    pub rows: Vec<(Row, Option<u64>)>,
+    pub clients: Vec<Client>,
+    pub prediction: Option<Prediction>,
+    /// What a shim and a runtime that count have counted; empty for all others.
+    pub counters: Counted,
+    /// The libraries whose API the clients called natively, or the one that was given; empty where nobody knows.
+    pub runtimes: BTreeSet<PathBuf>,
+    native_rows: Vec<(Row, Option<u64>)>,
+    shim_paths: BTreeSet<PathBuf>,
+    behind: BTreeSet<PathBuf>,
+}
+
+impl<'s> Evidence<'s> {
+    pub(super) fn gather(
+        setup: &'s Setup,
+        shim: Library,
+        runtime: Option<&Library>,
+        (native, shimmed): (Option<Run>, Run),
+        counters: Counted,
+        environment: &Environment,
+    ) -> Evidence<'s> {
+        let rows = shimmed.observation.rows();
+        let native_rows = native.as_ref().map(|run| run.observation.rows()).unwrap_or_default();
+        let objects = objects(&shimmed.observation.images);
+        let shim_paths = objects.iter().filter(|path| same_file(path, &shim.path)).cloned().collect();
+        let mut evidence = Evidence {
+            setup,
+            api: setup.api.api(std::iter::empty()),
+            shim,
+            native,
+            shimmed,
+            rows,
+            clients: Vec::new(),
+            prediction: None,
+            counters,
+            runtimes: BTreeSet::new(),
+            native_rows,
+            shim_paths,
+            behind: BTreeSet::new(),
+        };
+        evidence.runtimes = evidence.find_runtimes(runtime);
+        evidence.behind = evidence.find_behind(&objects);
+        evidence.clients = evidence.find_clients(&objects);
+        let named = evidence.clients.iter().flat_map(|client| &client.references).map(|reference| &*reference.symbol);
+        let seen = evidence.rows.iter().map(|(row, _)| &*row.symbol);
+        let symbols: BTreeSet<&str> = named.chain(seen).collect();
+        evidence.api = setup.api.api(symbols);
+        if setup.deploy != Deployment::Itself {
+            evidence.prediction = Some(prediction::of(&evidence, environment));
+        }
+        evidence
+    }
+
+    /// What served the API natively, to others than itself.
+    fn find_runtimes(&self, given: Option<&Library>) -> BTreeSet<PathBuf> {
+        let serving = self.native_rows.iter().filter(|(row, _)| row.provider.as_ref() != Some(&row.caller));
+        let mut runtimes: BTreeSet<PathBuf> = serving.filter_map(|(row, _)| row.provider.clone()).collect();
+        runtimes.extend(given.map(|runtime| runtime.path.clone()));
+        runtimes
+    }
+
+    /// The runtimes, whatever the shim calls, and whatever those call in turn.
+    fn find_behind(&self, objects: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+        let is_runtime = |path: &&PathBuf| self.runtimes.iter().any(|runtime| same_file(runtime, path));
+        let mut behind: BTreeSet<PathBuf> = objects.iter().filter(is_runtime).cloned().collect();
+        loop {
+            let calling = self.rows.iter().filter(|(row, _)| self.is_shim(&row.caller) || behind.contains(&row.caller));
+            let called = calling.filter_map(|(row, _)| row.provider.clone()).filter(|path| !self.is_shim(path));
+            let more: Vec<PathBuf> = called.filter(|path| !behind.contains(path)).collect();
+            if more.is_empty() {
+                return behind;
+            }
+            behind.extend(more);
+        }
+    }
+
+    fn find_clients(&self, objects: &BTreeSet<PathBuf>) -> Vec<Client> {
+        let client = |path: &PathBuf| {
+            let references = Library::read(path).ok()?.references;
+            let references: Vec<Reference> =
+                references.into_iter().filter(|reference| self.setup.api.takes(&reference.symbol)).collect();
+            (!references.is_empty()).then(|| Client { path: path.clone(), references })
+        };
+        objects.iter().filter(|path| self.is_client(path) && path.is_file()).filter_map(client).collect()
+    }
+
+    /// Whether the object is the shim.
+    pub(super) fn is_shim(&self, path: &Path) -> bool {
+        self.shim_paths.contains(path)
+    }
+
+    /// Whether the object lies behind the shim: the runtime, or what that calls.
+    pub(super) fn is_behind(&self, path: &Path) -> bool {
+        self.behind.contains(path)
+    }
+
+    /// Whether the object is neither.
+    pub(super) fn is_client(&self, path: &Path) -> bool {
+        !self.is_shim(path) && !self.is_behind(path)
+    }
+
+    /// Rows of clients, less what they have inside themselves.
+    pub(super) fn client_rows(&self) -> impl Iterator<Item = (&Row, Option<u64>)> {
+        let rows = self.rows.iter().map(|(row, count)| (row, *count));
+        rows.filter(|(row, _)| self.is_client(&row.caller) && row.provider.as_ref() != Some(&row.caller))
+    }
+
+    /// Whether the row leads past the shim.
+    pub(super) fn goes_past(&self, row: &Row) -> bool {
+        row.reason.is_none() && !row.provider.as_ref().is_some_and(|provider| self.is_shim(provider))
+    }
+
+    /// Calls of clients that arrived in the shim.
+    pub(super) fn arrived(&self) -> Calls {
+        summed(self.client_rows().filter(|(row, _)| row.reason.is_none() && !self.goes_past(row)))
+    }
+
+    /// Calls of clients that went past it.
+    pub(super) fn past(&self) -> Calls {
+        summed(self.client_rows().filter(|(row, _)| self.goes_past(row)))
+    }
+
+    /// Rows of the shim's own calls, to others than itself.
+    pub(super) fn onward_rows(&self) -> impl Iterator<Item = (&Row, Option<u64>)> {
+        let rows = self.rows.iter().map(|(row, count)| (row, *count));
+        rows.filter(|(row, _)| self.is_shim(&row.caller) && self.goes_past(row))
+    }
+
+    /// The shim's own calls, to others than itself: as observed, or, where it finds the runtime without ld.so's help, as
+    /// that runtime counts them. `None` where neither tells.
+    pub(super) fn forwarded(&self) -> Option<Calls> {
+        if self.onward_rows().next().is_some() {
+            return Some(summed(self.onward_rows()));
+        }
+        let mut calls = Counters::total(&self.counters.runtime);
+        for (symbol, past) in self.past() {
+            calls.entry(symbol).and_modify(|count| *count = count.saturating_sub(past));
+        }
+        (!self.counters.runtime.is_empty()).then_some(calls)
+    }
+
+    /// The libraries that the shim calls, as observed or as it says itself.
+    pub(super) fn forwarded_to(&self) -> BTreeSet<&Path> {
+        let observed = self.onward_rows().filter_map(|(row, _)| row.provider.as_deref());
+        observed.chain(self.counters.shim.iter().filter_map(|counters| counters.runtime.as_deref())).collect()
+    }
+
+    /// What the clients called natively, whoever served it; `None` where there was no native run.
+    pub(super) fn native_calls(&self) -> Option<Calls> {
+        self.native.as_ref()?;
+        let is_runtime = |path: &Path| self.runtimes.contains(path);
+        let rows = self.native_rows.iter().map(|(row, count)| (row, *count));
+        Some(summed(rows.filter(|(row, _)| !is_runtime(&row.caller) && row.provider.as_ref() != Some(&row.caller))))
+    }
+
+    /// The roles that the clients turned out to need, natively or shimmed.
+    pub(super) fn roles(&self) -> BTreeSet<Role> {
+        let all = [self.native_calls().unwrap_or_default(), self.arrived(), self.past()];
+        let called = all.iter().flatten().filter(|(_, count)| **count > 0);
+        called.map(|(symbol, _)| self.setup.api.role(symbol)).filter(|role| *role != Role::Other).collect()
+    }
+
+    /// The calls of one role.
+    pub(super) fn of_role(&self, calls: &Calls, role: Role) -> u64 {
+        calls.iter().filter(|(symbol, _)| self.setup.api.role(symbol) == role).map(|(_, count)| count).sum()
+    }
+
+    /// References and pointers that count for nothing because nobody could count them, by name.
+    pub(super) fn uncounted(&self, from_shim: bool) -> BTreeMap<&str, Reason> {
+        let rows = self.rows.iter().filter(|(row, _)| self.is_shim(&row.caller) == from_shim);
+        let rows = rows.filter(|(row, _)| from_shim || self.is_client(&row.caller));
+        let uncounted = rows.filter_map(|(row, _)| Some((row.symbol.as_str(), row.reason?)));
+        // These are counted, as calls of the program or of the object itself.
+        uncounted.filter(|(_, reason)| !matches!(reason, Reason::Canonical | Reason::Own | Reason::Protected)).collect()
+    }
+}
+
+fn objects(images: &[Image]) -> BTreeSet<PathBuf> {
+    images.iter().flat_map(|image| &image.objects).map(|object| object.path.clone()).collect()
+}
+
+fn summed<'r>(rows: impl Iterator<Item = (&'r Row, Option<u64>)>) -> Calls {
+    let mut calls = Calls::new();
+    for (row, count) in rows {
+        *calls.entry(row.symbol.clone()).or_default() += count.unwrap_or_default();
+    }
+    calls
+}

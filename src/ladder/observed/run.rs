@@ -1,0 +1,49 @@
+//! One run of the command under the observer.
+
+use crate::interpose::{Selection, is_critical};
+use crate::ladder::climb::ClimbError;
+use crate::ladder::setup::Setup;
+use crate::ladder::stage::Stage;
+use crate::loader::Environment;
+use crate::probe::{Child, Ended, Met, Observation, Observer, Watch};
+
+use super::recursion;
+
+/// A run, and what was seen of it.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub ended: Ended,
+    pub observation: Observation,
+    /// The processes that were met while it ran.
+    pub met: Vec<Met>,
+}
+
+impl Run {
+    /// Runs the child with the observer in it.
+    pub(super) fn of(stage: &Stage<'_>, child: Child, run: &str, setup: &Setup) -> Result<Run, ClimbError> {
+        let library = stage.bundled("lib/libxdoctor-observer.so");
+        let folder = stage.file(run, "observed");
+        let observer = Observer::set_up(&library, &folder, &setup.api.names)?;
+        let watch = Watch::start();
+        let child = observer.watch(child);
+        let child = match run {
+            "shimmed" => child.stop_when(recursion::watch(observer.clone(), setup.shim.clone())),
+            _ => child,
+        };
+        let ended = child.run();
+        let met = watch.finish();
+        Ok(Run { ended: ended?, observation: observer.read()?, met })
+    }
+
+    /// Whether it launched, allocated, freed or copied anything.
+    pub(super) fn computes(&self, api: &Selection) -> bool {
+        let calls = self.observation.images.iter().flat_map(|image| &image.calls);
+        calls.filter(|call| call.count > 0).any(|call| is_critical(api.role(&call.symbol)))
+    }
+}
+
+/// What ld.so looks at of the variables that the child gets.
+pub(super) fn environment(child: &Child) -> Environment {
+    let variable = |name| child.variable(name).map(ToOwned::to_owned);
+    Environment { library_path: variable("LD_LIBRARY_PATH"), preload: variable("LD_PRELOAD"), ..Environment::default() }
+}

@@ -1,0 +1,58 @@
+//! Rung *survives*: it ends well and in time, and the shim stays where it is wanted.
+
+use crate::code::Code;
+use crate::diagnosis::{Diagnosis, listed};
+use crate::ladder::rung::Answer;
+use crate::ladder::witness::Seen;
+use crate::probe::{Ending, Image};
+
+use super::correct;
+use super::evidence::Evidence;
+
+pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
+    let ended = &evidence.shimmed.ended;
+    let seen = vec![format!("{} after {:.2} s", ended.ending, ended.seconds)];
+    let said = ended.last_word().map(|word| format!("; last on stderr: {word}")).unwrap_or_default();
+    let actual = format!("{} after {:.2} s{said}", ended.ending, ended.seconds);
+    let fails = |code, expected: &str| Answer::Diagnosed(Diagnosis::new(code, expected, actual.clone()));
+    let limit = evidence.setup.limits.time.as_secs_f64();
+    let answer = match ended.ending {
+        Ending::Exited(0) => leaks(evidence).unwrap_or(Answer::Holds),
+        Ending::Exited(_) => fails(Code::CommandFailed, "exit status 0, as without the shim"),
+        Ending::Signalled(_) if correct::has_printed_all(evidence) || says_the_same(evidence) => {
+            fails(Code::TeardownCrash, "exit status 0 after the result, which was right")
+        }
+        Ending::Signalled(_) => fails(Code::Crash, "exit status 0, as without the shim"),
+        Ending::TimeLimit => fails(Code::Hang, &format!("an end within {limit:.0} s")),
+        Ending::OutputLimit => fails(Code::OutputLimit, "output within its limit"),
+        Ending::Stopped => fails(Code::Hang, "an end"),
+        Ending::Interrupted => Answer::Undetermined("interrupted".into()),
+    };
+    (answer, seen)
+}
+
+fn says_the_same(evidence: &Evidence<'_>) -> bool {
+    evidence.setup.compare != crate::ladder::compare::Compare::Exit && correct::is_same(evidence)
+}
+
+/// Programs of other processes that carry the shim and have nothing to do with the API.
+fn leaks(evidence: &Evidence<'_>) -> Option<Answer> {
+    let images = &evidence.shimmed.observation.images;
+    let carries = |image: &&Image| image.objects.iter().any(|object| evidence.is_shim(&object.path));
+    let concerned = |image: &&Image| {
+        let client = |path| evidence.clients.iter().any(|client| &client.path == path);
+        image.objects.iter().any(|object| client(&object.path)) || image.calls.iter().any(|call| call.count > 0)
+    };
+    let strangers = images.iter().filter(|image| !image.forked).filter(carries).filter(|image| !concerned(image));
+    let mut programs: Vec<String> =
+        strangers.filter_map(|image| Some(image.program()?.file_name()?.to_string_lossy().into_owned())).collect();
+    let count = programs.len();
+    if count == 0 {
+        return None;
+    }
+    programs.sort();
+    programs.dedup();
+    let expected = "the shim in the processes that call the API, and in no other";
+    let actual = format!("{count} processes that never do carry it, too: {}", listed(&programs, 6));
+    Some(Answer::Diagnosed(Diagnosis::new(Code::PreloadLeaks, expected, actual)))
+}
