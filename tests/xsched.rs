@@ -325,27 +325,72 @@ mod the_matmul {
         let mut environment = Environment::new();
         environment.fake_python("echo 'torch is missing: No module named torch'; exit 77");
         let document = environment.check(&[]).exits(0).json();
-        assert_eq!(outcome(&document, "matmul")["reason"], "torch is missing: No module named torch");
+        let found = outcome(&document, "matmul.binds");
+        assert_eq!(
+            (&found["status"], &found["reason"]),
+            (&"skip".into(), &"torch is missing: No module named torch".into())
+        );
+    }
+
+    /// An interpreter that says what it is told, multiplies with the bundled client, and prints whether that is right.
+    fn multiplies(environment: &mut Environment, says: &str) {
+        let bundle = environment.path("bundle");
+        xdoctor::xdoctor(["bundle".as_ref(), bundle.as_os_str()]).exits(0);
+        let (bin, lib) = (bundle.join("bin/hip-matmul"), bundle.join("lib"));
+        let multiply = format!("LD_LIBRARY_PATH=$LD_LIBRARY_PATH:{} {} > /dev/null", lib.display(), bin.display());
+        environment.fake_python(&format!("{says}\n{multiply} && echo right"));
+    }
+
+    const STARTED: &str = "echo '[INFO] using app-managed scheduler' >&2";
+
+    #[test]
+    fn climbs_the_whole_ladder_for_the_shim_that_is_installed() {
+        let mut environment = Environment::new();
+        multiplies(&mut environment, STARTED);
+        let document = environment.check(&[]).exits(0).json();
+        for rung in ["present", "loads", "binds", "called", "forwards", "correct"] {
+            assert_eq!(outcome(&document, &format!("matmul.{rung}"))["status"], "pass", "{document:#}");
+        }
+        // sh runs the client, and carries the shim, too.
+        let survives = outcome(&document, "matmul.survives");
+        assert_eq!((&survives["status"], &survives["code"]), (&"warn".into(), &"preload-leaks".into()), "{survives:#}");
     }
 
     #[test]
     fn that_is_right_with_the_start_up_line_proves_neither_binding_nor_call() {
         let mut environment = Environment::new();
-        environment.fake_python("echo '[INFO] using app-managed scheduler' >&2; echo right");
+        environment.fake_python(&format!("{STARTED}; echo right"));
         let document = environment.check(&[]).exits(3).json();
-        assert_eq!(outcome(&document, "matmul")["status"], "pass");
+        assert_eq!(outcome(&document, "matmul.loads")["status"], "pass");
         for rung in ["matmul.binds", "matmul.called", "matmul.forwards"] {
-            assert_eq!(outcome(&document, rung)["status"], "undetermined");
+            assert_eq!(outcome(&document, rung)["status"], "undetermined", "{document:#}");
         }
     }
 
     #[test]
-    fn that_is_wrong_or_does_not_say_that_the_shim_started_fails() {
+    fn fails_at_binds_where_the_shim_hides_the_api_although_all_is_right() {
         let mut environment = Environment::new();
-        environment.fake_python("echo '[INFO] using app-managed scheduler'; echo WRONG");
-        environment.fails("matmul", "command-failed");
-        environment.fake_python("echo right");
-        let found = environment.fails("matmul", "command-failed");
+        environment.link_shim("X { global: xdoctor_shim_*; local: *; };".to_owned());
+        multiplies(&mut environment, STARTED);
+        let document = environment.check(&["--only", "matmul"]).exits(1).json();
+        let found = outcome(&document, "matmul.binds");
+        assert_eq!((&found["status"], &found["code"]), (&"fail".into(), &"exports-nothing".into()), "{document:#}");
+    }
+
+    #[test]
+    fn that_does_not_say_that_the_shim_started_fails() {
+        let mut environment = Environment::new();
+        multiplies(&mut environment, "true");
+        let found = environment.fails("matmul.loads", "command-failed");
         assert!(found["expected"].as_str().expect("words").contains("using app-managed scheduler"));
+    }
+
+    #[test]
+    fn that_is_wrong_without_the_shim_too_says_nothing_about_the_shim() {
+        let mut environment = Environment::new();
+        environment.fake_python("echo WRONG >&2; exit 1");
+        let document = environment.check(&[]).exits(3).json();
+        let reason = outcome(&document, "matmul.loads")["reason"].as_str().expect("a reason").to_owned();
+        assert!(reason.contains("fails without the shim, too") && reason.contains("WRONG"), "{reason}");
     }
 }

@@ -72,6 +72,9 @@ pub struct Args {
     /// Leave the native run out
     #[arg(long)]
     no_native: bool,
+    /// The exit status with which the command itself says that it cannot be run here; its last line on stdout is the reason
+    #[arg(long, value_name = "STATUS")]
+    skip_exit: Option<i32>,
     /// What must be there: without it the command fails instead of skipping
     #[arg(long, value_parser = ["gpu"], value_name = "WHAT")]
     require: Option<String>,
@@ -129,6 +132,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         compare: args.compare.clone(),
         expected_lines: args.expect_line.clone(),
         trace_lines: args.trace_line.clone(),
+        skip_exit: args.skip_exit,
         ..Setup::of_command(&shim, &args.command, scratch.path())
     };
     let climb = climb(&setup)?;
@@ -209,7 +213,7 @@ fn outcome(step: &Step) -> Outcome {
         }
         Answer::Skipped(code, reason) => {
             outcome.status = Status::Skip;
-            outcome.code = Some(*code);
+            outcome.code = *code;
             outcome.reason = Some(reason.clone());
         }
     }

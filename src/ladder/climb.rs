@@ -181,7 +181,7 @@ pub(super) fn without_device(actual: &str, required: bool) -> Answer {
     if required {
         Answer::Diagnosed(Diagnosis::new(Code::DeviceMissing, "a device", actual))
     } else {
-        Answer::Skipped(Code::DeviceMissing, actual.to_owned())
+        Answer::Skipped(Some(Code::DeviceMissing), actual.to_owned())
     }
 }
 

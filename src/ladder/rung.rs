@@ -78,7 +78,7 @@ pub enum Answer {
     /// Nobody could tell, for a reason that has a name.
     Unobserved(Code, String),
     /// It was not asked, for a reason that is no fault of the shim's.
-    Skipped(Code, String),
+    Skipped(Option<Code>, String),
 }
 
 /// One rung, climbed.

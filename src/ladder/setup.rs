@@ -62,6 +62,8 @@ pub struct Setup {
     pub expected_lines: Vec<Regex>,
     /// Lines of the shimmed run that are counted, by the name to count them under.
     pub trace_lines: Vec<(String, Regex)>,
+    /// The exit status with which the command says that it cannot be run here; its last line on stdout is the reason.
+    pub skip_exit: Option<i32>,
 }
 
 impl Setup {
@@ -87,6 +89,7 @@ impl Setup {
             compare: Compare::default(),
             expected_lines: Vec::new(),
             trace_lines: Vec::new(),
+            skip_exit: None,
         }
     }
 }

@@ -71,6 +71,9 @@ fn hopeless(
     if ended.ending == Ending::Interrupted {
         return Ok(Some(Answer::Undetermined("interrupted".to_owned())));
     }
+    if setup.skip_exit.is_some() && ended.exit() == setup.skip_exit {
+        return Ok(Some(declined(ended, setup)));
+    }
     // A program that falls back to the CPU ends well and launches nothing.
     if (failed || !native.computes(&setup.api))
         && let Some(actual) = device::missing(runtime, native, setup)
@@ -89,6 +92,14 @@ fn hopeless(
         format!("the command fails without the shim, too ({}{said})", ended.ending)
     };
     Ok(Some(Answer::Undetermined(reason)))
+}
+
+/// The command's own reason not to run here: its last line on stdout.
+fn declined(ended: &Ended, setup: &Setup) -> Answer {
+    let text = ended.stdout.text();
+    let last = text.lines().rev().find(|line| !line.trim().is_empty());
+    let reason = last.map_or_else(|| ended.ending.to_string(), |line| crate::elf::escape(line.as_bytes()).to_string());
+    if reason.contains("device") { without_device(&reason, setup.require_gpu) } else { Answer::Skipped(None, reason) }
 }
 
 impl Witness for Evidence<'_> {
