@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal, setsid};
 
+use super::family;
 use super::interrupt::interrupted;
 use super::output::{Capture, Captured};
+use super::stacks::ThreadStack;
 
 /// What a child may use up.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +99,8 @@ pub struct Ended {
     pub stdout: Captured,
     /// What it printed on stderr.
     pub stderr: Captured,
+    /// Where it and its children stood when its time was up, each thread; empty where it ended in another way.
+    pub stacks: Vec<ThreadStack>,
 }
 
 impl Ended {
@@ -257,6 +261,7 @@ impl Child {
             pause = (pause * 2).min(Duration::from_millis(5));
         };
         let seconds = started.elapsed().as_secs_f64();
+        let stacks = if ending == Ending::TimeLimit { family::last_stacks(group) } else { Vec::new() };
         // The group outlives its leader where it left children behind; nobody left in it is no error.
         let _ = kill_process_group(group, Signal::KILL);
         child.wait().map_err(failed)?;
@@ -266,7 +271,7 @@ impl Child {
         let over = matches!(ending, Ending::Exited(_) | Ending::Signalled(_)) && (stdout.truncated || stderr.truncated);
         let full = stdout.bytes.len() == self.limits.output || stderr.bytes.len() == self.limits.output;
         let ending = if over && full { Ending::OutputLimit } else { ending };
-        Ok(Ended { ending, seconds, stdout, stderr })
+        Ok(Ended { ending, seconds, stdout, stderr, stacks })
     }
 
     fn capture(&self, stream: Option<impl io::Read + Send + 'static>, name: &str) -> io::Result<Option<Capture>> {

@@ -3,10 +3,12 @@
 mod bindings;
 mod child;
 mod counters;
+mod family;
 mod interrupt;
 mod observer;
 mod output;
 mod processes;
+pub mod stacks;
 mod words;
 
 pub use bindings::{Binding, Observed};
@@ -16,4 +18,5 @@ pub use interrupt::{interrupted, watch_for_interrupts};
 pub use observer::{Call, Image, Object, Observation, Observer, ObserverError, Reason, Row, Unseen, Via};
 pub use output::Captured;
 pub use processes::{Met, Watch};
+pub use stacks::{Frame, ThreadStack};
 pub use words::{LoaderWord, loader_words};

@@ -60,19 +60,33 @@ fn look_until(over: &AtomicBool) -> BTreeMap<(u32, PathBuf), u32> {
     met
 }
 
+/// A process and all that come of it, the process first.
+pub(super) fn tree(root: u32) -> Vec<u32> {
+    let mut pids = vec![root];
+    let mut index = 0;
+    while let Some(&parent) = pids.get(index) {
+        pids.extend(children(parent));
+        index += 1;
+    }
+    pids
+}
+
+/// The children of all its threads; none where the process is gone.
+fn children(parent: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()).collect()
+}
+
 /// Deeper than any tree of processes that is not a runaway.
 const DEPTH: u32 = 64;
 
 fn look(parent: u32, depth: u32, meet: &mut impl FnMut(u32, u32, PathBuf)) {
-    let Ok(threads) = fs::read_dir(format!("/proc/{parent}/task")) else { return };
-    for thread in threads.flatten().filter(|_| depth < DEPTH) {
-        let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-        for pid in children.split_whitespace().filter_map(|word| word.parse().ok()) {
-            if let Ok(program) = fs::read_link(format!("/proc/{pid}/exe")) {
-                meet(pid, parent, program);
-            }
-            look(pid, depth + 1, meet);
+    for pid in children(parent).into_iter().filter(|_| depth < DEPTH) {
+        if let Ok(program) = fs::read_link(format!("/proc/{pid}/exe")) {
+            meet(pid, parent, program);
         }
+        look(pid, depth + 1, meet);
     }
 }
 
