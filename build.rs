@@ -17,10 +17,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Directories and files whose change asks for a new build of the C parts.
-const INPUTS: [&str; 8] = [
+const INPUTS: [&str; 9] = [
     "build.rs",
     "build",
     "checks/api",
+    "checks/pytorch.py",
     "src/interpose/api.rs",
     "shim",
     "fixtures/hip-runtime",

@@ -47,6 +47,7 @@ pub fn build(toolchain: &Toolchain) -> Result<Vec<File>, String> {
         files.push(link_runtime(toolchain, major)?);
         files.push(link_client(toolchain, major)?);
     }
+    files.push(File { path: "share/pytorch.py".to_owned(), from: here()?.join("checks/pytorch.py"), executable: true });
     files.extend(sample(toolchain)?);
     Ok(files)
 }
@@ -163,12 +164,15 @@ fn sample(toolchain: &Toolchain) -> Result<Vec<File>, String> {
     let mut files =
         vec![library(hal_path, hal), shim, generated(toolchain, "sample/source/hip_version.map", "shim.map")];
     for source in ["README.md", "CMakeLists.txt", "src/hal.c", "src/use_hal.c"] {
-        let here = std::env::current_dir().map_err(|error| error.to_string())?;
         files.push(File {
             path: format!("sample/source/{source}"),
-            from: here.join("fixtures/sample").join(source),
+            from: here()?.join("fixtures/sample").join(source),
             executable: false,
         });
     }
     Ok(files)
+}
+
+fn here() -> Result<std::path::PathBuf, String> {
+    std::env::current_dir().map_err(|error| error.to_string())
 }

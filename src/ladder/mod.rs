@@ -9,6 +9,7 @@ mod rung;
 mod same_file;
 mod setup;
 mod stage;
+mod standstill;
 mod verdict;
 mod witness;
 

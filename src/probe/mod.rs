@@ -18,5 +18,5 @@ pub use interrupt::{interrupted, watch_for_interrupts};
 pub use observer::{Call, Image, Object, Observation, Observer, ObserverError, Reason, Row, Unseen, Via};
 pub use output::Captured;
 pub use processes::{Met, Watch};
-pub use stacks::{Frame, ThreadStack};
+pub use stacks::{Frame, ThreadStack, deadlocked_in_loader};
 pub use words::{LoaderWord, loader_words};

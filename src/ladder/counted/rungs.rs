@@ -11,6 +11,7 @@ use super::evidence::Evidence;
 use crate::ladder::computed::Computed;
 use crate::ladder::rung::Answer;
 use crate::ladder::same_file::same_file;
+use crate::ladder::standstill;
 use crate::ladder::witness::Seen;
 
 fn fails(diagnosis: Diagnosis) -> Answer {
@@ -234,7 +235,11 @@ pub(super) fn survives(evidence: &Evidence, limit: f64) -> Seen {
             let code = if Computed::of(ended).is_some() { Code::TeardownCrash } else { Code::Crash };
             fails(Diagnosis::new(code, "exit status 0", actual))
         }
-        Ending::TimeLimit => fails(Diagnosis::new(Code::Hang, format!("an end within {limit:.0} s"), actual)),
+        Ending::TimeLimit => {
+            let (diagnosis, stood) = standstill::diagnose(ended, limit);
+            seen.extend(stood);
+            fails(diagnosis)
+        }
         Ending::OutputLimit => fails(Diagnosis::new(Code::OutputLimit, "output within its limit", actual)),
         Ending::Interrupted | Ending::Stopped => Answer::Undetermined("interrupted".into()),
     };

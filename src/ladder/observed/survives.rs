@@ -3,6 +3,7 @@
 use crate::code::Code;
 use crate::diagnosis::{Diagnosis, listed};
 use crate::ladder::rung::Answer;
+use crate::ladder::standstill;
 use crate::ladder::witness::Seen;
 use crate::probe::{Ending, Image};
 
@@ -11,7 +12,7 @@ use super::evidence::Evidence;
 
 pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     let ended = &evidence.shimmed.ended;
-    let seen = vec![format!("{} after {:.2} s", ended.ending, ended.seconds)];
+    let mut seen = vec![format!("{} after {:.2} s", ended.ending, ended.seconds)];
     let said = ended.last_word().map(|word| format!("; last on stderr: {word}")).unwrap_or_default();
     let actual = format!("{} after {:.2} s{said}", ended.ending, ended.seconds);
     let fails = |code, expected: &str| Answer::Diagnosed(Diagnosis::new(code, expected, actual.clone()));
@@ -23,7 +24,11 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
             fails(Code::TeardownCrash, "exit status 0 after the result, which was right")
         }
         Ending::Signalled(_) => fails(Code::Crash, "exit status 0, as without the shim"),
-        Ending::TimeLimit => fails(Code::Hang, &format!("an end within {limit:.0} s")),
+        Ending::TimeLimit => {
+            let (diagnosis, stood) = standstill::diagnose(ended, limit);
+            seen.extend(stood);
+            Answer::Diagnosed(diagnosis)
+        }
         Ending::OutputLimit => fails(Code::OutputLimit, "output within its limit"),
         Ending::Stopped => fails(Code::Hang, "an end"),
         Ending::Interrupted => Answer::Undetermined("interrupted".into()),
