@@ -118,7 +118,7 @@ def main(words):
     except ImportError as error:
         skip(f"torch is missing: {error}")
     results = {}
-    for name in [*operations] if names == ["all"] else names:
+    for name in [each for name in names for each in ([*operations] if name == "all" else [name])]:
         if name == "version":
             results[name] = version(torch)
         elif name == "hip":

@@ -157,6 +157,13 @@ fn wrong_node(shim: &Library, api: &Api, misplaced: &[(&Reference, String)], all
 }
 
 fn not_covered(shim: &Library, api: &Api, missing: &[&Reference]) -> Diagnosis {
+    // What matters most is read first.
+    let mut missing = missing.to_vec();
+    missing.sort_by_key(|reference| {
+        let role = api.function(&reference.symbol).map(|function| function.role);
+        (role != Some(Role::Launch), !critical(api, reference))
+    });
+    let missing = missing.as_slice();
     let expected = listed(missing.iter().map(|reference| {
         let role = api.function(&reference.symbol).map_or("other", |function| function.role.name());
         format!("{} ({role})", spelled(reference))

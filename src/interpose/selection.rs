@@ -10,8 +10,8 @@ use super::derive::guess;
 
 /// Functions of HIP that are newer than the table, and C++ names of them; not hipblas…, hipfft…, hiprtc….
 const HIP_PATTERNS: [&str; 3] = ["hip[A-Z]*", "__hip[A-Z]*", "_Z[0-9][0-9]hip[A-Z]*"];
-/// CUDA's runtime and driver; not cublas…, cufft….
-const CUDA_PATTERNS: [&str; 3] = ["cuda[A-Z]*", "__cuda[A-Z]*", "cu[A-Z]*"];
+/// CUDA's runtime and driver; not cublas…, cufft…, cuFile….
+const CUDA_PATTERNS: [&str; 4] = ["cuda[A-Z]*", "__cuda[A-Z]*", "cu[A-EG-Z]*", "cuF[a-hj-z]*"];
 
 /// The names, or patterns with `*`, `?` and `[a-z]`, that `hip`, `cuda`, a name or a pattern stands for.
 pub fn names(api: &str) -> Vec<String> {
@@ -151,6 +151,7 @@ mod tests {
     fn a_pattern_selects_by_name_and_roles_are_guessed() {
         let cuda = Selection::parse("cuda").expect("known");
         assert!(cuda.takes("__cudaLaunchKernel") && cuda.takes("cuLaunchKernelEx") && !cuda.takes("cublasCreate_v2"));
+        assert!(cuda.takes("cuFuncGetAttribute") && !cuda.takes("cuFileRead"));
         assert_eq!(cuda.api(["cuLaunchKernelEx"]).function("cuLaunchKernelEx").map(|f| f.role), Some(Role::Launch));
         assert!(Selection::parse("a[").is_err());
         assert!(matches!(Selection::parse("./no-such.tsv"), Err(SelectionError::Unreadable { .. })));

@@ -24,7 +24,15 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         seen.push(format!("{inside} calls arrive in the shim: {}", per_role.join(", ")));
     }
     let trails = trails(evidence);
-    seen.extend(trails.iter().map(Trail::sentence));
+    seen.extend(trails.iter().take(SHOWN).map(Trail::sentence));
+    if let Some(more) = trails.get(SHOWN..).filter(|more| !more.is_empty()) {
+        let calls: u64 = more.iter().map(|trail| trail.count).sum();
+        seen.push(format!(
+            "{calls} more calls past the shim, of {} functions: -v or --format json lists them",
+            more.len()
+        ));
+    }
+    seen.extend(own_runtimes(evidence));
     for (name, count) in lines::counted(&evidence.shimmed.ended, &evidence.setup.trace_lines) {
         seen.push(format!("{name}: {count} lines printed"));
     }
@@ -33,6 +41,30 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         .or_else(|| unscheduled(evidence))
         .unwrap_or(Answer::Holds);
     (answer, seen)
+}
+
+/// Trails of calls that are told one by one.
+const SHOWN: usize = 6;
+
+/// Objects that refer to nothing of the API and call it all the same, by pointers that they looked up: what they were linked
+/// with does that for them.
+fn own_runtimes(evidence: &Evidence<'_>) -> Vec<String> {
+    let mut calls: BTreeMap<(&Path, &Path), u64> = BTreeMap::new();
+    for (row, count) in evidence.client_rows().filter(|(row, _)| row.via == Via::HandedOut && evidence.goes_past(row)) {
+        let refers = evidence.clients.iter().any(|client| client.path == row.caller);
+        if let Some(provider) = row.provider.as_deref().filter(|_| !refers) {
+            *calls.entry((&row.caller, provider)).or_default() += count.unwrap_or_default();
+        }
+    }
+    let sentence = |((caller, provider), count): ((&Path, &Path), u64)| {
+        let (caller, provider) = (file_name(caller), file_name(provider));
+        format!(
+            "{caller} refers to none of the API and makes {count} calls of {provider}, whose functions it looks up: \
+             it has a runtime of its own inside ({})",
+            Code::StaticRuntime
+        )
+    };
+    calls.into_iter().filter(|(_, count)| *count > 0).map(sentence).collect()
 }
 
 /// Calls that go past the shim, of one function from one object.
@@ -45,13 +77,14 @@ struct Trail<'e> {
 impl Trail<'_> {
     fn sentence(&self) -> String {
         let Trail { row, count, .. } = self;
-        let provider = row.provider.as_deref().map_or("?".to_owned(), |path| path.display().to_string());
+        let provider = row.provider.as_deref().map_or("?".to_owned(), file_name);
+        let calls = if *count == 1 { "1 call".to_owned() } else { format!("{count} calls") };
         let how = match row.via {
             Via::Plt => "",
             Via::Dlsym => ", looked up with dlsym",
             Via::HandedOut => ", by a pointer that the API handed out",
         };
-        format!("{count} calls past the shim: {} -> {} in {provider}{how}", file_name(&row.caller), row.symbol)
+        format!("{calls} past the shim: {} -> {} in {provider}{how}", file_name(&row.caller), row.symbol)
     }
 }
 
