@@ -13,8 +13,12 @@ use std::process::Command;
 
 /// Runs one promise of tests/c/runtime.c, natively and under the shim.
 fn keep(promise: &str, devices: &str) {
+    keep_with("libamdhip64.so.7", promise, devices);
+}
+
+fn keep_with(soname: &str, promise: &str, devices: &str) {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    let runtime = bundle::file("lib/libamdhip64.so.7").display().to_string();
+    let runtime = bundle::file(&format!("lib/{soname}")).display().to_string();
     let rpath = format!("-Wl,-rpath,{}", bundle::file("lib").display());
     let program = c::compile(dir.path(), "runtime.c", "runtime", &[&runtime, &rpath]);
     let kernels = c::compile(dir.path(), "kernels.c", "kernels.so", &["-shared", "-fPIC"]);
@@ -40,7 +44,9 @@ fn keep(promise: &str, devices: &str) {
 
 #[test]
 fn a_foreign_or_stale_pointer_is_an_error() {
-    keep("memory", "1");
+    for soname in ["libamdhip64.so.5", "libamdhip64.so.6", "libamdhip64.so.7"] {
+        keep_with(soname, "memory", "1");
+    }
 }
 
 #[test]

@@ -30,6 +30,7 @@ HIP hipGetDeviceCount(int *), hipSetDevice(int), hipGetDevice(int *), hipGetDevi
 HIP hipGetDeviceProperties(hipDeviceProp_tR0000 *, int), hipDeviceGetAttribute(int *, int, int);
 HIP hipModuleLoad(hipModule_t *, const char *), hipModuleLoadData(hipModule_t *, const void *), hipModuleUnload(hipModule_t);
 HIP hipModuleGetFunction(hipFunction_t *, hipModule_t, const char *), hipModuleGetGlobal(void **, size_t *, hipModule_t, const char *);
+HIP hipRuntimeGetVersion(int *), hipFuncGetAttribute(int *, int, hipFunction_t);
 HIP hipModuleLaunchKernel(hipFunction_t, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, hipStream_t, void **,
                           void **);
 HIP hipExtModuleLaunchKernel(hipFunction_t, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, size_t, hipStream_t, void **,
@@ -50,12 +51,16 @@ static void memory(void) {
     char *a, *b, local[64];
     size_t pitch, before, after, total;
     hipPointerAttribute_t attributes;
+    int version;
     MUST(hipMemGetInfo(&before, &total) == 0);
     MUST(hipMalloc((void **)&a, 64) == 0 && hipMalloc((void **)&b, 32) == 0);
     MUST(hipMemGetInfo(&after, &total) == 0 && before - after == 96);
     MUST(hipFree(local) == 1 && hipFree(a + 1) == 1 && hipHostFree(a) == 1 && hipFree(NULL) == 0);
     MUST(hipPointerGetAttributes(&attributes, a + 3) == 0 && attributes.type == hipMemoryTypeDevice);
-    MUST(hipPointerGetAttributes(&attributes, local) == 1);
+    MUST(hipPointerGetAttributes(&attributes, NULL) == 1);
+    /* Since ROCm 6 a pointer that nobody registered is an answer, no error. */
+    MUST(hipRuntimeGetVersion(&version) == 0 && hipPointerGetAttributes(&attributes, local) == (version < 60000000));
+    MUST(version < 60000000 || (attributes.type == hipMemoryTypeUnregistered && attributes.device == -2));
     MUST(hipFree(a) == 0 && hipFree(a) == 1 && hipFree(b) == 0);
     MUST(hipMallocManaged((void **)&a, 8, 1) == 0 && hipPointerGetAttributes(&attributes, a) == 0 && attributes.isManaged);
     MUST(hipFree(a) == 0);
@@ -175,7 +180,7 @@ static void *read_code(void) {
 static void modules(void) {
     hipModule_t module, other;
     hipFunction_t add, plain;
-    int *device, back[8] = {0}, amount = 5, *global;
+    int *device, back[8] = {0}, amount = 5, value, *global;
     size_t size;
     void *arguments[] = {&device, &amount}, *code = read_code(), *extra[] = {NULL};
     char garbage[64] = "no ELF file";
@@ -184,6 +189,8 @@ static void modules(void) {
     MUST(hipModuleGetFunction(&add, module, "no_kernel") == 500 && hipModuleGetFunction(&add, &module, "add") == 400);
     MUST(hipModuleGetFunction(&add, other, "add") == 0 && !strcmp(hipKernelNameRef(add), "add"));
     MUST(hipModuleGetFunction(&plain, other, "without_thunk") == 0);
+    MUST(hipFuncGetAttribute(&value, 0, add) == 0 && value == 1024 && hipFuncGetAttribute(&value, 4, add) == 0 && value == 0);
+    MUST(hipFuncGetAttribute(&value, 10, add) == 1 && hipFuncGetAttribute(&value, 0, other) == 400);
     MUST(hipModuleGetGlobal((void **)&global, &size, other, "scale") == 0 && size == sizeof(int) && *global == 3);
     MUST(hipMalloc((void **)&device, sizeof back) == 0 && hipMemset(device, 0, sizeof back) == 0);
     MUST(hipModuleLaunchKernel(add, 2, 1, 1, 4, 1, 1, 0, NULL, arguments, NULL) == 0);
