@@ -1,0 +1,211 @@
+//! A real client: CuPy, unmodified from PyPI, on the CPU runtime. What it does, what the shim in front of it counts, what
+//! the runtime behind it counts and what the observer sees are one and the same; and where the shim is in nodes that nobody
+//! asks for, CuPy's results are as right as ever, and xdoctor says that the shim got nothing.
+#![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "support/counters.rs"]
+mod counters;
+#[path = "support/cupy.rs"]
+mod cupy;
+#[path = "support/schema.rs"]
+mod schema;
+#[path = "support/shims.rs"]
+mod shims;
+mod support;
+#[path = "support/xdoctor.rs"]
+mod xdoctor;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cupy::Cupy;
+use serde_json::Value;
+use shims::{Shim, version_script};
+use tempfile::TempDir;
+use xdoctor::xdoctor;
+
+/// What fixtures/cupy/client.py says where all is right.
+const RIGHT: &str = "device: xdoctor CPU reference\nround_trip: right\nzeros: right\npinned: right\n\
+                     from_memory: right\nfrom_file: right\non_a_stream: right\n";
+
+/// The modules of the wheel that allocate, copy and launch.
+const MODULES: [&str; 2] = ["runtime", "driver"];
+
+/// CuPy on the bundled runtime.
+struct Place {
+    folder: TempDir,
+    cupy: &'static Cupy,
+    kernel: PathBuf,
+}
+
+impl Place {
+    /// `None` where CuPy is not to be had: said so, and a failure where nothing may be skipped.
+    fn new() -> Option<Place> {
+        let cupy = cupy::installed();
+        let what = "cupy-rocm-7-0 14.2.0 for this python3 in the cache, and PyPI is asked in the gate only";
+        if !support::require(cupy.is_some(), what) {
+            return None;
+        }
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("scratch");
+        xdoctor(["bundle".as_ref(), folder.path().as_os_str()]).exits(0);
+        cupy::build_stand_ins(&folder.path().join("lib"));
+        let kernel = cupy::build_kernel(folder.path());
+        Some(Place { folder, cupy: cupy?, kernel })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn shim(&self) -> PathBuf {
+        self.path("lib/libshimhip.so")
+    }
+
+    fn runtime(&self) -> PathBuf {
+        self.path("lib/libamdhip64.so.7")
+    }
+
+    /// As the bundled one, in nodes that nobody asks for.
+    fn shim_in_wrong_nodes(&self) -> PathBuf {
+        let map = version_script().replace(" hip_", " hip_9.").replace("\nhip_", "\nhip_9.");
+        Shim::in_folder(&self.path("wrong")).with_map(map).link()
+    }
+
+    /// The client's words.
+    fn command(&self) -> [String; 3] {
+        [&self.cupy.python, &cupy::source("cupy/client.py"), &self.kernel].map(|path| path.display().to_string())
+    }
+
+    /// What the client needs of its environment; under a shim, and with the counters of shim and runtime beside it.
+    fn environment(&self, shim: Option<&Path>) -> Vec<(&'static str, PathBuf)> {
+        let mut environment = vec![("PYTHONPATH", self.cupy.packages.clone()), ("LD_LIBRARY_PATH", self.path("lib"))];
+        environment.push(("XDOCTOR_RUNTIME_COUNTERS", self.path("runtime.counters")));
+        if let Some(shim) = shim {
+            environment.push(("LD_PRELOAD", shim.to_owned()));
+            environment.push(("XDOCTOR_COUNTERS", self.path("shim.counters")));
+        }
+        environment
+    }
+
+    /// What the observer sees of the client under this shim, whose words must be the right ones.
+    fn trace(&self, shim: &Path) -> Value {
+        let mut args: Vec<String> = ["trace", "--format", "json"].map(str::to_owned).into();
+        for (name, value) in self.environment(Some(shim)) {
+            args.extend(["--env".to_owned(), format!("{name}={}", value.display())]);
+        }
+        args.push("--".to_owned());
+        args.extend(self.command());
+        let run = xdoctor(args).exits(0);
+        assert_eq!(run.stderr, RIGHT);
+        let document = run.json();
+        schema::assert_valid("trace", &document);
+        assert_eq!(document["exit"], 0);
+        document
+    }
+
+    /// What `coverage` says of CuPy's own modules, from the files alone.
+    fn coverage(&self, shim: &Path, status: i32) -> Value {
+        let (shim, runtime) = (shim.display().to_string(), self.runtime().display().to_string());
+        let mut args: Vec<String> =
+            ["coverage", "--format", "json", "--shim", &shim, "--runtime", &runtime].map(str::to_owned).into();
+        for module in MODULES {
+            args.extend(["--client".to_owned(), self.module(module).display().to_string()]);
+        }
+        xdoctor(args).exits(status).json()
+    }
+
+    /// A module of CuPy's, whatever interpreter it is for.
+    fn module(&self, name: &str) -> PathBuf {
+        let folder = self.cupy.packages.join("cupy_backends/cuda/api");
+        let entries = std::fs::read_dir(&folder).expect("CuPy's modules").map(|entry| entry.expect("an entry").path());
+        let is_it = |path: &PathBuf| {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            file.starts_with(&format!("{name}.")) && file.ends_with(".so")
+        };
+        entries.into_iter().find(is_it).unwrap_or_else(|| panic!("no {name} in {}", folder.display()))
+    }
+}
+
+/// How often each function was called, of the calls that this library provided.
+fn observed(document: &Value, provider: &Path) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for call in document["calls"].as_array().expect("calls") {
+        let count = call["count"].as_u64().unwrap_or_else(|| panic!("undetermined: {call:#}"));
+        if count > 0 && call["provider"] == provider.display().to_string() {
+            *counts.entry(call["symbol"].as_str().expect("a symbol").to_owned()).or_default() += count;
+        }
+    }
+    counts
+}
+
+#[test]
+fn cupy_copies_launches_and_multiplies_right_on_the_cpu_runtime() {
+    let Some(place) = Place::new() else { return };
+    let [python, words @ ..] = place.command();
+    let mut client = Command::new(python);
+    client.args(words).envs(place.environment(None));
+    let output = client.output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{}: {said}", output.status);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), RIGHT);
+    let counters = counters::read(&place.path("runtime.counters"));
+    assert_eq!(counters.calls["hipModuleLaunchKernel"], 3, "{counters:#?}");
+}
+
+#[test]
+fn all_of_its_calls_are_counted_alike_by_the_shim_the_runtime_and_the_observer() {
+    let Some(place) = Place::new() else { return };
+    let document = place.trace(&place.shim());
+    let (shim, runtime) =
+        (counters::read(&place.path("shim.counters")), counters::read(&place.path("runtime.counters")));
+    assert_eq!(shim.calls, runtime.calls);
+    assert_eq!(shim.head["runtime"], place.runtime().display().to_string());
+    assert_eq!(shim.calls, observed(&document, &place.shim()));
+    assert_eq!(observed(&document, &place.runtime()), BTreeMap::new());
+    assert_eq!(document["front"], place.shim().display().to_string());
+    let calls = document["calls"].as_array().expect("calls");
+    assert!(calls.iter().all(|call| call["bypass"] == false), "{calls:#?}");
+    // Both ways to load, three launches, and each object that is made is ended.
+    for (symbol, count) in [("hipModuleLoad", 1), ("hipModuleLoadData", 2), ("hipModuleLaunchKernel", 3)] {
+        assert_eq!(shim.calls[symbol], count, "{symbol}");
+    }
+    for (made, ended) in [
+        ("hipMalloc", "hipFree"),
+        ("hipHostMalloc", "hipHostFree"),
+        ("hipModuleGetFunction", "hipModuleUnload"),
+        ("hipStreamCreateWithPriority", "hipStreamDestroy"),
+        ("hipEventCreateWithFlags", "hipEventDestroy"),
+        ("__hipRegisterFatBinary", "__hipUnregisterFatBinary"),
+    ] {
+        assert_eq!(shim.calls[made], shim.calls[ended], "{made}, {ended}");
+    }
+    assert!(shim.calls["hipMemcpyAsync"] > 0 && shim.calls["hipMemcpy"] > 0, "copies: {:#?}", shim.calls);
+}
+
+#[test]
+fn a_shim_in_wrong_nodes_gets_none_of_them_although_the_results_are_right() {
+    let Some(place) = Place::new() else { return };
+    let wrong = place.shim_in_wrong_nodes();
+    let document = place.trace(&wrong);
+    let behind = observed(&document, &place.runtime());
+    assert_eq!(behind, counters::read(&place.path("runtime.counters")).calls);
+    assert_eq!(counters::read(&place.path("shim.counters")).calls, BTreeMap::new());
+    assert_eq!(observed(&document, &wrong), BTreeMap::new());
+    let calls = document["calls"].as_array().expect("calls");
+    let made = calls.iter().filter(|call| call["count"] != 0);
+    assert!(made.clone().count() > 20 && made.clone().all(|call| call["bypass"] == true), "{calls:#?}");
+}
+
+#[test]
+fn coverage_foretells_both_from_the_files_alone() {
+    let Some(place) = Place::new() else { return };
+    place.coverage(&place.shim(), 0);
+    let document = place.coverage(&place.shim_in_wrong_nodes(), 1);
+    let diagnoses = document["diagnoses"].as_array().expect("diagnoses");
+    for module in MODULES.map(|module| place.module(module).display().to_string()) {
+        let found = diagnoses.iter().find(|row| row["code"] == "version-mismatch" && row["subject"] == module.as_str());
+        assert_eq!(found.unwrap_or_else(|| panic!("{document:#}"))["severity"], "fail");
+    }
+}
