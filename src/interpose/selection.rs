@@ -18,7 +18,7 @@ pub fn names(api: &str) -> Vec<String> {
     let owned = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>();
     match api {
         "hip" => {
-            let mut names: Vec<String> = Api::hip().functions.iter().map(|function| function.symbol.clone()).collect();
+            let mut names: Vec<String> = Api::hip().exported().map(|function| function.symbol.clone()).collect();
             names.extend(owned(&HIP_PATTERNS));
             names
         }
