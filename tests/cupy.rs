@@ -28,7 +28,7 @@ use xdoctor::xdoctor;
 
 /// What fixtures/cupy/client.py says where all is right.
 const RIGHT: &str = "device: xdoctor CPU reference\nround_trip: right\nzeros: right\npinned: right\n\
-                     from_memory: right\nfrom_file: right\non_a_stream: right\n";
+                     from_memory: right\nfrom_file: right\nfrom_source: right\non_a_stream: right\narithmetic: right\n";
 
 /// The modules of the wheel that allocate, copy and launch.
 const MODULES: [&str; 2] = ["runtime", "driver"];
@@ -74,14 +74,22 @@ impl Place {
     }
 
     /// The client's words.
-    fn command(&self) -> [String; 3] {
-        [&self.cupy.python, &cupy::source("cupy/client.py"), &self.kernel].map(|path| path.display().to_string())
+    fn command(&self) -> [String; 4] {
+        let [client, kernel] = ["cupy/client.py", "hip-matmul/matmul.hip"].map(cupy::source);
+        [&self.cupy.python, &client, &kernel, &self.kernel].map(|path| path.display().to_string())
     }
 
     /// What the client needs of its environment; under a shim, and with the counters of shim and runtime beside it.
     fn environment(&self, shim: Option<&Path>) -> Vec<(&'static str, PathBuf)> {
-        let mut environment = vec![("PYTHONPATH", self.cupy.packages.clone()), ("LD_LIBRARY_PATH", self.path("lib"))];
-        environment.push(("XDOCTOR_RUNTIME_COUNTERS", self.path("runtime.counters")));
+        let rocm = cupy::source("cupy/rocm");
+        let mut environment = vec![
+            ("PYTHONPATH", self.cupy.packages.clone()),
+            ("LD_LIBRARY_PATH", self.path("lib")),
+            ("PATH", format!("{}:{}", rocm.join("bin").display(), env!("PATH")).into()),
+            ("ROCM_HOME", rocm),
+            ("CUPY_CACHE_DIR", self.path("kernels")),
+            ("XDOCTOR_RUNTIME_COUNTERS", self.path("runtime.counters")),
+        ];
         if let Some(shim) = shim {
             environment.push(("LD_PRELOAD", shim.to_owned()));
             environment.push(("XDOCTOR_COUNTERS", self.path("shim.counters")));
@@ -151,7 +159,7 @@ fn cupy_copies_launches_and_multiplies_right_on_the_cpu_runtime() {
     assert!(output.status.success() && said.is_empty(), "{}: {said}", output.status);
     assert_eq!(String::from_utf8_lossy(&output.stdout), RIGHT);
     let counters = counters::read(&place.path("runtime.counters"));
-    assert_eq!(counters.calls["hipModuleLaunchKernel"], 3, "{counters:#?}");
+    assert_eq!(counters.calls["hipModuleLaunchKernel"], 6, "{counters:#?}");
 }
 
 #[test]
@@ -167,14 +175,13 @@ fn all_of_its_calls_are_counted_alike_by_the_shim_the_runtime_and_the_observer()
     assert_eq!(document["front"], place.shim().display().to_string());
     let calls = document["calls"].as_array().expect("calls");
     assert!(calls.iter().all(|call| call["bypass"] == false), "{calls:#?}");
-    // Both ways to load, three launches, and each object that is made is ended.
-    for (symbol, count) in [("hipModuleLoad", 1), ("hipModuleLoadData", 2), ("hipModuleLaunchKernel", 3)] {
+    // Every way to load, four matmuls and two kernels of arithmetic; and what is made is ended.
+    for (symbol, count) in [("hipModuleLoad", 1), ("hipModuleLoadData", 5), ("hipModuleLaunchKernel", 6)] {
         assert_eq!(shim.calls[symbol], count, "{symbol}");
     }
     for (made, ended) in [
         ("hipMalloc", "hipFree"),
         ("hipHostMalloc", "hipHostFree"),
-        ("hipModuleGetFunction", "hipModuleUnload"),
         ("hipStreamCreateWithPriority", "hipStreamDestroy"),
         ("hipEventCreateWithFlags", "hipEventDestroy"),
         ("__hipRegisterFatBinary", "__hipUnregisterFatBinary"),

@@ -51,6 +51,7 @@ pub fn build_stand_ins(folder: &Path) {
     compile(&folder.join("librocfft.so.0"), "cupy/rocfft.c", &["-Wl,-soname,librocfft.so.0"]);
     let map = format!("-Wl,--version-script={}", source("cupy/roctracer.map").display());
     compile(&folder.join("libroctracer64.so.4"), "cupy/roctracer.c", &["-Wl,-soname,libroctracer64.so.4", &map]);
+    compile(&folder.join("libhiprtc.so.7"), "cupy/hiprtc.c", &["-Wl,-soname,libhiprtc.so.7"]);
 }
 
 /// Compiles the matmul's code object.
