@@ -8,6 +8,8 @@
 mod counters;
 #[path = "support/cupy.rs"]
 mod cupy;
+#[path = "support/ldso.rs"]
+mod ldso;
 #[path = "support/schema.rs"]
 mod schema;
 #[path = "support/shims.rs"]
@@ -16,7 +18,8 @@ mod support;
 #[path = "support/xdoctor.rs"]
 mod xdoctor;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -113,6 +116,28 @@ impl Place {
         document
     }
 
+    /// What ld.so tells of the same run, of the functions that the observer was to watch: who asks for what, and gets it where.
+    fn told_by_ldso(&self, shim: &Path) -> Bindings {
+        let folder = self.path("ldso");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).expect("a folder");
+        let [python, words @ ..] = self.command();
+        let mut client = Command::new(python);
+        client.args(words).envs(self.environment(Some(shim)));
+        client.env("LD_DEBUG", "bindings").env("LD_DEBUG_OUTPUT", folder.join("said"));
+        assert!(client.output().expect("it starts").status.success());
+        let said = fs::read_dir(&folder).expect("what ld.so said").map(|entry| entry.expect("an entry").path());
+        let said: String = said.map(|path| fs::read_to_string(path).expect("text")).collect();
+        let bound = ldso::read(&said, Path::new(""), false).bindings.into_iter();
+        let rest =
+            |symbol: &str| symbol.trim_start_matches('_').strip_prefix("hip").and_then(|rest| rest.chars().next());
+        let watched = |symbol: &str| rest(symbol).is_some_and(|letter| letter.is_ascii_uppercase());
+        bound
+            .filter(|row| watched(&row.1))
+            .map(|(referrer, symbol, _, provider)| (referrer, symbol, provider))
+            .collect()
+    }
+
     /// What `coverage` says of CuPy's own modules, from the files alone.
     fn coverage(&self, shim: &Path, status: i32) -> Value {
         let (shim, runtime) = (shim.display().to_string(), self.runtime().display().to_string());
@@ -127,13 +152,27 @@ impl Place {
     /// A module of CuPy's, whatever interpreter it is for.
     fn module(&self, name: &str) -> PathBuf {
         let folder = self.cupy.packages.join("cupy_backends/cuda/api");
-        let entries = std::fs::read_dir(&folder).expect("CuPy's modules").map(|entry| entry.expect("an entry").path());
+        let entries = fs::read_dir(&folder).expect("CuPy's modules").map(|entry| entry.expect("an entry").path());
         let is_it = |path: &PathBuf| {
             let file = path.file_name().unwrap_or_default().to_string_lossy();
             file.starts_with(&format!("{name}.")) && file.ends_with(".so")
         };
         entries.into_iter().find(is_it).unwrap_or_else(|| panic!("no {name} in {}", folder.display()))
     }
+}
+
+/// Referrer, symbol, provider.
+type Bindings = BTreeSet<(PathBuf, String, PathBuf)>;
+
+/// The bindings that the observer saw, called or not.
+fn bindings(document: &Value) -> Bindings {
+    let path = |value: &Value| fs::canonicalize(value.as_str().expect("a path")).expect("it is there");
+    let calls = document["calls"].as_array().expect("calls").iter().filter(|call| call["via"] == "plt");
+    calls
+        .map(|call| {
+            (path(&call["caller"]), call["symbol"].as_str().expect("a symbol").to_owned(), path(&call["provider"]))
+        })
+        .collect()
 }
 
 /// How often each function was called, of the calls that this library provided.
@@ -203,6 +242,18 @@ fn a_shim_in_wrong_nodes_gets_none_of_them_although_the_results_are_right() {
     let calls = document["calls"].as_array().expect("calls");
     let made = calls.iter().filter(|call| call["count"] != 0);
     assert!(made.clone().count() > 20 && made.clone().all(|call| call["bypass"] == true), "{calls:#?}");
+}
+
+#[test]
+fn ld_so_tells_of_the_same_bindings_as_the_observer() {
+    let Some(place) = Place::new() else { return };
+    for (shim, provider) in [(place.shim(), place.shim()), (place.shim_in_wrong_nodes(), place.runtime())] {
+        let (told, seen) = (place.told_by_ldso(&shim), bindings(&place.trace(&shim)));
+        assert!(told.len() > 200, "{told:#?}");
+        assert_eq!(told, seen);
+        let provider = fs::canonicalize(provider).expect("it is there");
+        assert!(seen.iter().all(|binding| binding.2 == provider), "{seen:#?}");
+    }
 }
 
 #[test]
