@@ -8,14 +8,18 @@ mod bundle;
 mod c;
 #[path = "support/counters.rs"]
 mod counters;
+#[path = "support/observed.rs"]
+mod observed;
 mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use xdoctor::interpose::api::{Api, Role};
+use xdoctor::probe::{Child, Limits, Via};
 
 const SHIM: &str = "lib/libshimhip.so";
 const RUNTIME: &str = "lib/libamdhip64.so.7";
@@ -327,11 +331,23 @@ fn of_two_copies_the_first_counts_and_the_second_says_so() {
 }
 
 #[test]
-fn sixteen_threads_lose_no_call() {
+fn sixteen_threads_and_ten_million_calls_are_exact_in_the_shim_the_runtime_and_the_observer() {
+    const CALLS: u64 = 3 * 16 * 210_000;
     let dir = directory();
     let program = client(&dir, "threads.c", &[]);
-    succeed(&mut shimmed(&program, &dir));
-    assert_eq!(counts(&dir).calls["hipGetDevice"], 3 * 16 * 100_000);
+    let (behind, observed) = (dir.path().join("runtime.counters"), dir.path().join("observed"));
+    std::fs::create_dir(&observed).expect("a directory");
+    let observer = observed::observer(&observed, &["hipGetDevice".to_owned()]);
+    let limits = Limits { time: Duration::from_secs(120), ..Limits::default() };
+    let child = Child::new(&program).limits(limits).env("LD_PRELOAD", shim());
+    let child = child.env("XDOCTOR_COUNTERS", dir.path().join("counters")).env("XDOCTOR_RUNTIME_COUNTERS", &behind);
+    let ended = observer.watch(child).run().expect("it starts");
+    assert_eq!(ended.exit(), Some(0), "{}", ended.stderr.text());
+    assert_eq!(counts(&dir).calls["hipGetDevice"], CALLS);
+    assert_eq!(counters::read(&behind).calls["hipGetDevice"], CALLS);
+    let observation = observer.read().expect("readable");
+    let [image] = &observation.images[..] else { panic!("one image, not {observation:#?}") };
+    observed::counts(image, &[("threads", "hipGetDevice", "libshimhip.so", Via::Plt, CALLS)]);
 }
 
 #[test]
