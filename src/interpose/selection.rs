@@ -106,7 +106,7 @@ impl Selection {
 
     /// Whether the function is meant.
     pub fn takes(&self, symbol: &str) -> bool {
-        self.listed(symbol).is_some() || self.patterns.is_match(symbol)
+        self.listed(symbol).is_some_and(|function| function.exported) || self.patterns.is_match(symbol)
     }
 
     /// What the function is for, by the table, else by its name.
@@ -143,7 +143,9 @@ mod tests {
     fn hip_takes_its_table_and_what_is_newer_but_no_library_above_it() {
         let hip = Selection::hip();
         assert!(["hipMalloc", "hipSomethingNew", "__hipPushCallConfiguration"].iter().all(|name| hip.takes(name)));
-        assert!(["hipblasCreate", "hipfftExecC2C", "malloc"].iter().all(|name| !hip.takes(name)));
+        assert!(
+            ["hipblasCreate", "hipfftExecC2C", "hiprtcCreateProgram", "malloc"].iter().all(|name| !hip.takes(name))
+        );
         assert_eq!((hip.role("hipMalloc"), hip.role("hipLaunchSomethingNew")), (Role::Allocate, Role::Launch));
     }
 
