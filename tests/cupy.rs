@@ -25,6 +25,7 @@ use std::process::Command;
 
 use cupy::Cupy;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use shims::{Shim, version_script};
 use tempfile::TempDir;
 use xdoctor::xdoctor;
@@ -88,7 +89,7 @@ impl Place {
         let mut environment = vec![
             ("PYTHONPATH", self.cupy.packages.clone()),
             ("LD_LIBRARY_PATH", self.path("lib")),
-            ("PATH", format!("{}:{}", rocm.join("bin").display(), env!("PATH")).into()),
+            ("PATH", format!("{}:{}", rocm.join("bin").display(), std::env::var("PATH").expect("PATH")).into()),
             ("ROCM_HOME", rocm),
             ("CUPY_CACHE_DIR", self.path("kernels")),
             ("XDOCTOR_RUNTIME_COUNTERS", self.path("runtime.counters")),
@@ -138,6 +139,37 @@ impl Place {
             .collect()
     }
 
+    /// Climbs the ladder with CuPy under this shim; what it prints must be the same with and without.
+    fn smoke(&self, shim: &Path, status: i32) -> Value {
+        let (shim, runtime) = (shim.display().to_string(), self.runtime().display().to_string());
+        let mut args: Vec<String> =
+            ["smoke", "--format", "json", "--compare", "stdout", "--shim", &shim, "--runtime", &runtime]
+                .map(str::to_owned)
+                .into();
+        // The counters are smoke's own affair.
+        for (name, value) in self.environment(None).into_iter().filter(|(name, _)| !name.starts_with("XDOCTOR_")) {
+            args.extend(["--env".to_owned(), format!("{name}={}", value.display())]);
+        }
+        args.push("--".to_owned());
+        args.extend(self.command());
+        let document = xdoctor(args).exits(status).json();
+        schema::assert_valid("smoke", &document);
+        for run in ["native", "shimmed"] {
+            let digest = Sha256::digest(RIGHT);
+            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(
+                (&document[run]["exit"], &document[run]["stdout_sha256"]),
+                (&0.into(), &digest.into()),
+                "{document:#}"
+            );
+        }
+        // The model foretold every binding that was seen.
+        let prediction = &document["prediction"];
+        assert!(prediction["compared"].as_u64().is_some_and(|compared| compared > 200), "{prediction:#}");
+        assert_eq!(prediction["differences"], Value::Array(Vec::new()));
+        document
+    }
+
     /// What `coverage` says of CuPy's own modules, from the files alone.
     fn coverage(&self, shim: &Path, status: i32) -> Value {
         let (shim, runtime) = (shim.display().to_string(), self.runtime().display().to_string());
@@ -159,6 +191,13 @@ impl Place {
         };
         entries.into_iter().find(is_it).unwrap_or_else(|| panic!("no {name} in {}", folder.display()))
     }
+}
+
+/// Each rung with its status and code.
+fn rungs(document: &Value) -> Vec<(String, String, Value)> {
+    let word = |value: &Value| value.as_str().expect("a word").to_owned();
+    let rungs = document["rungs"].as_array().expect("rungs").iter();
+    rungs.map(|rung| (word(&rung["rung"]), word(&rung["status"]), rung["code"].clone())).collect()
 }
 
 /// Referrer, symbol, provider.
@@ -254,6 +293,41 @@ fn ld_so_tells_of_the_same_bindings_as_the_observer() {
         let provider = fs::canonicalize(provider).expect("it is there");
         assert!(seen.iter().all(|binding| binding.2 == provider), "{seen:#?}");
     }
+}
+
+#[test]
+fn under_the_bundled_shim_it_climbs_the_ladder_to_the_top() {
+    let Some(place) = Place::new() else { return };
+    let document = place.smoke(&place.shim(), 0);
+    for (rung, status, code) in rungs(&document) {
+        // CuPy asks hipcc for its folders, and a shell that runs under a shim is remarked on.
+        let expected = if rung == "survives" { ("warn", "preload-leaks".into()) } else { ("pass", Value::Null) };
+        assert_eq!((status.as_str(), code), expected, "{rung}: {document:#}");
+    }
+    let calls = document["calls"].as_array().expect("calls");
+    assert!(calls.iter().all(|call| call["shim"] == call["runtime"] && call["past"] == 0), "{calls:#?}");
+    let roles: BTreeSet<&str> = calls.iter().map(|call| call["role"].as_str().expect("a role")).collect();
+    for role in ["allocate", "free", "copy", "set", "launch", "stream", "event", "synchronise", "module", "device"] {
+        assert!(roles.contains(role), "{role}: {roles:?}");
+    }
+}
+
+#[test]
+fn under_a_shim_in_wrong_nodes_it_fails_at_binds_although_the_results_are_right() {
+    let Some(place) = Place::new() else { return };
+    let document = place.smoke(&place.shim_in_wrong_nodes(), 1);
+    let expected = [
+        ("present", "pass", Value::Null),
+        ("loads", "pass", Value::Null),
+        ("binds", "fail", "version-mismatch".into()),
+        ("called", "undetermined", Value::Null),
+        ("forwards", "undetermined", Value::Null),
+        ("correct", "undetermined", Value::Null),
+        ("survives", "undetermined", Value::Null),
+    ];
+    assert_eq!(rungs(&document), expected.map(|(rung, status, code)| (rung.to_owned(), status.to_owned(), code)));
+    let calls = document["calls"].as_array().expect("calls");
+    assert!(calls.len() > 20 && calls.iter().all(|call| call["shim"] == 0), "{calls:#?}");
 }
 
 #[test]
