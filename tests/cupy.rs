@@ -41,7 +41,6 @@ const MODULES: [&str; 2] = ["runtime", "driver"];
 struct Place {
     folder: TempDir,
     cupy: &'static Cupy,
-    kernel: PathBuf,
 }
 
 impl Place {
@@ -54,9 +53,8 @@ impl Place {
         }
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("scratch");
         xdoctor(["bundle".as_ref(), folder.path().as_os_str()]).exits(0);
-        cupy::build_stand_ins(&folder.path().join("lib"));
-        let kernel = cupy::build_kernel(folder.path());
-        Some(Place { folder, cupy: cupy?, kernel })
+        cupy::build(&folder.path().join("lib"));
+        Some(Place { folder, cupy: cupy? })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -80,7 +78,7 @@ impl Place {
     /// The client's words.
     fn command(&self) -> [String; 4] {
         let [client, kernel] = ["cupy/client.py", "hip-matmul/matmul.hip"].map(cupy::source);
-        [&self.cupy.python, &client, &kernel, &self.kernel].map(|path| path.display().to_string())
+        [&self.cupy.python, &client, &kernel, &self.path("lib/matmul.co")].map(|path| path.display().to_string())
     }
 
     /// What the client needs of its environment; under a shim, and with the counters of shim and runtime beside it.

@@ -46,29 +46,13 @@ fn install(python: &str, packages: &Path) -> Option<()> {
     (installed && fs::rename(beside.path(), packages).is_ok()).then_some(())
 }
 
-/// Compiles into that folder what fixtures/cupy has in place of libraries of ROCm that CuPy NEEDs and does not use here.
-pub fn build_stand_ins(folder: &Path) {
-    compile(&folder.join("librocfft.so.0"), "cupy/rocfft.c", &["-Wl,-soname,librocfft.so.0"]);
-    let map = format!("-Wl,--version-script={}", source("cupy/roctracer.map").display());
-    compile(&folder.join("libroctracer64.so.4"), "cupy/roctracer.c", &["-Wl,-soname,libroctracer64.so.4", &map]);
-    compile(&folder.join("libhiprtc.so.7"), "cupy/hiprtc.c", &["-Wl,-soname,libhiprtc.so.7"]);
-}
-
-/// Compiles the matmul's code object.
-pub fn build_kernel(folder: &Path) -> PathBuf {
-    let object = folder.join("matmul.co");
-    compile(&object, "hip-matmul/matmul_cpu.c", &[]);
-    object
-}
-
 /// A file of `fixtures`.
 pub fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
-fn compile(output: &Path, name: &str, flags: &[&str]) {
-    let mut cc = Command::new("cc");
-    cc.args(["-std=gnu11", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o"]).arg(output).arg(source(name));
-    let result = cc.args(flags).output().expect("a C compiler");
-    assert!(result.status.success(), "{name}: {}", String::from_utf8_lossy(&result.stderr));
+/// Builds into that folder what stands in for libraries of ROCm, and the matmul's code object, `matmul.co`.
+pub fn build(folder: &Path) {
+    let output = Command::new(source("cupy/build")).arg(folder).output().expect("sh");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
