@@ -38,6 +38,9 @@ pub enum BundleError {
     },
 }
 
+/// What the bundled runtime calls its device, which is the processor.
+pub const CPU_DEVICE: &str = "xdoctor CPU reference";
+
 /// How the matmul client ends; its `--help` says the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

@@ -152,6 +152,7 @@ impl Place {
         args.extend(self.command());
         let document = xdoctor(args).exits(status).json();
         schema::assert_valid("smoke", &document);
+        assert_eq!(document["device"], "xdoctor CPU reference");
         for run in ["native", "shimmed"] {
             let digest = Sha256::digest(RIGHT);
             let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();

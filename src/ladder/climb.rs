@@ -281,7 +281,7 @@ impl Climb {
             needed: self.needed.len(),
             proven: self.proven.len(),
             stopped: failed.or_else(open),
-            stand_in: self.device.clone().filter(|device| device.contains("CPU reference")),
+            stand_in: self.device.clone().filter(|device| device == bundle::CPU_DEVICE),
         }
     }
 }

@@ -100,6 +100,12 @@ impl<'s> Evidence<'s> {
         evidence
     }
 
+    /// The device, where a runtime counted the calls: the one that counts is the CPU reference.
+    pub(super) fn device(&self) -> Option<&'static str> {
+        let counted = self.counters.runtime.iter().any(|counters| !counters.calls.is_empty());
+        counted.then_some(crate::bundle::CPU_DEVICE)
+    }
+
     /// What served the API natively, to others than itself.
     fn find_runtimes(&self, given: Option<&Library>) -> BTreeSet<PathBuf> {
         let serving = self.native_rows.iter().filter(|(row, _)| row.provider.as_ref() != Some(&row.caller));

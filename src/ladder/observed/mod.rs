@@ -53,6 +53,7 @@ pub(super) fn climb(
     let counters = Counted::read(stage, "shimmed");
     let evidence = Evidence::gather(setup, shim.clone(), runtime, (native, shimmed), counters, &environment);
     climbed.judge(&evidence);
+    climbed.device = climbed.device.take().or_else(|| evidence.device().map(ToOwned::to_owned));
     climbed.lines = lines::counted(&evidence.shimmed.ended, &setup.trace_lines);
     climbed.prediction = evidence.prediction;
     Ok(climbed)
