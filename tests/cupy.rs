@@ -20,6 +20,7 @@ mod xdoctor;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -339,4 +340,33 @@ fn coverage_foretells_both_from_the_files_alone() {
         let found = diagnoses.iter().find(|row| row["code"] == "version-mismatch" && row["subject"] == module.as_str());
         assert_eq!(found.unwrap_or_else(|| panic!("{document:#}"))["severity"], "fail");
     }
+}
+
+#[test]
+fn the_pages_commands_give_what_it_shows() {
+    let Some(place) = Place::new() else { return };
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cupy.md")).expect("the page");
+    let block = |language: &str, words: &str| {
+        let mut blocks = page.split("\n```").filter_map(|block| block.strip_prefix(language));
+        blocks.find(|block| block.contains(words)).unwrap_or_else(|| panic!("no {language} with {words}")).to_owned()
+    };
+    let folder = place.path("page");
+    fs::create_dir(&folder).expect("a folder");
+    symlink(&place.cupy.packages, folder.join("packages")).expect("a link");
+    symlink(cupy::source(""), folder.join("fixtures")).expect("a link");
+    let program = Path::new(env!("CARGO_BIN_EXE_xdoctor")).parent().expect("a folder");
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").expect("PATH"));
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-e", "-c", &block("sh", "xdoctor smoke")])
+        .current_dir(&folder)
+        .env("PATH", path)
+        .env("LANG", "C.UTF-8");
+    let run = xdoctor::Run::of(shell.output().expect("sh")).exits(0);
+    // Paths are shortened there, and with them the lines that hold any.
+    let shown = block("console", "interception proven");
+    let shown: Vec<&str> =
+        shown.lines().filter(|line| line.starts_with(['d', 'i']) || line.starts_with("  ✓")).collect();
+    assert!(shown.len() >= 6, "{shown:?}");
+    assert!(shown.iter().all(|line| run.stdout.contains(line)), "{shown:#?}\n{}", run.stdout);
 }
