@@ -2,9 +2,8 @@
 //! says from the files alone is compared with its folder's expectations and with what ld.so and the client really do.
 //!
 //! A folder under fixtures/zoo holds what differs from fixtures/zoo/common. Lines that begin with `//#` (`##` in a
-//! version script) say how it is made and what is expected:
+//! version script) say how it is made (tests/support/toys.rs) and what is expected:
 //!
-//! - `link: COMMAND` is run by sh in the scratch folder, in the files' order: runtime, shim, client
 //! - `covered: all|none|NAME…` are the references that the shim gets, in the model and in the process
 //! - `outranked: NAME…` are those that another definition wins; what remains is bypassed
 //! - `code: SEVERITY CODE` is a diagnosis; there are no others
@@ -15,6 +14,8 @@
 
 #[path = "support/schema.rs"]
 mod schema;
+#[path = "support/toys.rs"]
+mod toys;
 #[path = "support/xdoctor.rs"]
 mod xdoctor;
 
@@ -25,60 +26,34 @@ use std::process::{Command, Output};
 
 use regex::Regex;
 use serde_json::Value;
-use tempfile::TempDir;
+use toys::Toys;
 use xdoctor::xdoctor;
 
 /// One folder of the zoo, built.
 struct Exhibit {
-    place: TempDir,
-    directives: Vec<(String, String)>,
+    toys: Toys,
 }
 
 type Names = BTreeSet<String>;
 
+const KEYS: [&str; 10] =
+    ["loads", "covered", "outranked", "code", "says", "stderr", "calls", "deploy", "module", "client"];
+
 impl Exhibit {
     fn build(name: &str) -> Exhibit {
-        let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/zoo");
-        let place = tempfile::tempdir().expect("scratch");
-        let own = files(&zoo.join(name));
-        let replaced = |file: &Path| own.iter().any(|other| other.file_stem() == file.file_stem() && is_source(other));
-        let common = files(&zoo.join("common")).into_iter().filter(|file| !is_source(file) || !replaced(file));
-        for file in common.chain(own.iter().cloned()) {
-            fs::copy(&file, place.path().join(file.file_name().expect("a name"))).expect("copied");
-        }
-        for folder in ["lib", "shim"] {
-            fs::create_dir(place.path().join(folder)).expect("made");
-        }
-        let of = |file: &PathBuf| directives(&fs::read_to_string(file).expect("text"));
-        let exhibit = Exhibit { directives: own.iter().flat_map(of).collect(), place };
-        exhibit.link();
-        exhibit
-    }
-
-    fn link(&self) {
-        for stem in ["runtime", "shim", "client"] {
-            let sources = ["c", "cc"].map(|suffix| self.path(stem).with_extension(suffix));
-            let source = sources.iter().find(|source| source.exists());
-            let text = source.map(|source| fs::read_to_string(source).expect("text")).unwrap_or_default();
-            for (_, line) in directives(&text).iter().filter(|(key, _)| key == "link") {
-                // `$ORIGIN` is the loader's, not the shell's.
-                let script = format!("set -e; ORIGIN='$ORIGIN'; {line}");
-                let output = Command::new("sh").args(["-c", &script]).current_dir(&self.place).output().expect("sh");
-                assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-            }
-        }
+        Exhibit { toys: Toys::build("zoo", name, &KEYS) }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.place.path().join(name)
+        self.toys.path(name)
     }
 
     fn all(&self, key: &str) -> impl Iterator<Item = &str> {
-        self.directives.iter().filter(move |(other, _)| other == key).map(|(_, value)| value.as_str())
+        self.toys.all(key)
     }
 
     fn one(&self, key: &str) -> Option<&str> {
-        self.all(key).next()
+        self.toys.one(key)
     }
 
     fn names(&self, key: &str) -> Option<Names> {
@@ -111,7 +86,7 @@ impl Exhibit {
     /// What really happens: ld.so tells what it binds, the toy shim what calls arrive.
     fn run(&self) -> Output {
         let mut client = Command::new(self.path("client"));
-        client.current_dir(&self.place).env("LD_DEBUG", "bindings").env("LD_BIND_NOW", "1").env("LC_ALL", "C");
+        client.current_dir(self.toys.place()).env("LD_DEBUG", "bindings").env("LD_BIND_NOW", "1").env("LC_ALL", "C");
         client.env_remove("LD_PRELOAD").env_remove("LD_LIBRARY_PATH");
         if self.replaces() {
             client.env("LD_LIBRARY_PATH", self.path("shim"));
@@ -123,29 +98,6 @@ impl Exhibit {
 }
 
 const CRITICAL: [&str; 4] = ["allocate", "free", "copy", "launch"];
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    files.sort();
-    files
-}
-
-fn is_source(file: &Path) -> bool {
-    file.extension().is_some_and(|suffix| suffix == "c" || suffix == "cc")
-}
-
-fn directives(text: &str) -> Vec<(String, String)> {
-    let lines = text.lines().filter_map(|line| line.strip_prefix("//# ").or_else(|| line.strip_prefix("## ")));
-    let split = |line: &str| {
-        let (key, value) = line.split_once(": ").unwrap_or_else(|| panic!("no directive: {line}"));
-        const KEYS: [&str; 11] =
-            ["link", "loads", "covered", "outranked", "code", "says", "stderr", "calls", "deploy", "module", "client"];
-        assert!(KEYS.contains(&key), "no directive: {line}");
-        (key.to_owned(), value.to_owned())
-    };
-    lines.map(split).collect()
-}
 
 /// Every reference in the document, with the client that has it.
 fn symbols(document: &Value) -> Vec<(PathBuf, &Value)> {
@@ -276,9 +228,6 @@ zoo! {
 
 #[test]
 fn every_folder_of_the_zoo_is_visited() {
-    let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/zoo");
-    let there: Names = files(&zoo).iter().map(|path| path.file_name().expect("a name").display().to_string()).collect();
-    let mut visited: Names = FOLDERS.iter().map(|name| (*name).to_owned()).collect();
-    visited.insert("common".to_owned());
-    assert_eq!(there, visited);
+    let visited: Names = FOLDERS.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(toys::folders("zoo").into_iter().collect::<Names>(), visited);
 }
