@@ -1,0 +1,205 @@
+//! What happens only when a program runs: shims that are sound, and shims, programs and runtimes that are at fault in each
+//! way that gcc can reproduce. `xdoctor smoke` climbs the ladder with each, and must say what its author knows.
+//!
+//! A folder under fixtures/dynamic holds what differs from fixtures/dynamic/common. Lines that begin with `//#` say how it is
+//! made (tests/support/toys.rs) and what is expected:
+//!
+//! - `expect: sound` means that every rung passes
+//! - `expect: RUNG STATUS CODE` is the first rung that does not; what stands below it passes, what stands above it does not
+//! - `also: CODE` is a finding beside it, a warning or a piece of information; there are no others
+//! - `says: TEXT` stands in what that rung, or that finding, tells
+//! - `calls: FUNCTION COUNT` are the calls that arrive in the shim
+//! - `within: SECONDS` is how long the shimmed run may take, where that is less than its time limit
+//! - `smoke: WORDS` are more words of the command line
+#![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "support/schema.rs"]
+mod schema;
+#[path = "support/toys.rs"]
+mod toys;
+#[path = "support/xdoctor.rs"]
+mod xdoctor;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use toys::Toys;
+use xdoctor::{Run, command};
+
+const KEYS: [&str; 6] = ["smoke", "expect", "also", "says", "calls", "within"];
+
+/// The rungs, from the ground.
+const RUNGS: [&str; 7] = ["present", "loads", "binds", "called", "forwards", "correct", "survives"];
+
+/// A folder's toys, and what smoke says of them.
+struct Case {
+    toys: Toys,
+    status: i32,
+    document: Value,
+}
+
+impl Case {
+    fn of(folder: &str) -> Case {
+        let toys = Toys::build("dynamic", folder, &KEYS);
+        let usual = "smoke --format json --shim shim/libshimhip.so --runtime lib/libamdhip64.so.7 --compare stdout";
+        let own = toys.all("smoke").flat_map(words);
+        let all = usual.split(' ').map(str::to_owned).chain(own).chain(["--".to_owned(), "./client".to_owned()]);
+        let run = Run::of(command(all).current_dir(toys.place()).output().expect("xdoctor starts"));
+        let document = run.json();
+        schema::assert_valid("smoke", &document);
+        Case { toys, status: run.status, document }
+    }
+
+    fn rung(&self, name: &str) -> &Value {
+        let rungs = self.document["rungs"].as_array().expect("rungs");
+        rungs.iter().find(|rung| rung["rung"] == name).expect("every rung is reported")
+    }
+
+    /// The rung that does not pass, with its status and code; `None` where all do.
+    fn stop(&self) -> Option<(&str, &str, &str)> {
+        let expected = self.toys.one("expect").expect("every folder says what it expects");
+        if expected == "sound" {
+            return None;
+        }
+        let mut words = expected.split(' ');
+        let mut word = || words.next().unwrap_or_else(|| panic!("RUNG STATUS CODE, not {expected}"));
+        Some((word(), word(), word()))
+    }
+
+    /// What the folder's head says of the rungs, and the exit status that follows.
+    fn stands_where_expected(&self) {
+        let Case { document, status, .. } = self;
+        let stop = self.stop();
+        let mut above = false;
+        for name in RUNGS {
+            let rung = self.rung(name);
+            match stop {
+                Some((at, status, code)) if at == name => {
+                    assert_eq!((&rung["status"], &rung["code"]), (&status.into(), &code.into()), "{document:#}");
+                    above = true;
+                }
+                _ if above => assert_ne!(rung["status"], "pass", "{name} stands above: {document:#}"),
+                _ => assert!(rung["status"] == "pass" || rung["status"] == "warn", "{name}: {document:#}"),
+            }
+        }
+        let expected = match stop {
+            Some((_, "fail", _)) => 1,
+            Some((_, "undetermined", _)) => 3,
+            _ => 0,
+        };
+        assert_eq!(*status, expected, "{document:#}");
+    }
+
+    /// The findings beside the one that stops the climb.
+    fn others(&self) -> BTreeSet<&str> {
+        let first = self.stop().map(|(rung, ..)| rung);
+        let rungs = self.document["rungs"].as_array().expect("rungs").iter();
+        rungs.filter(|rung| Some(rung["rung"].as_str().expect("text")) != first).filter_map(|rung| rung["code"].as_str()).collect()
+    }
+
+    /// All that the rungs with a finding tell.
+    fn said(&self) -> String {
+        let rungs = self.document["rungs"].as_array().expect("rungs").iter();
+        rungs.filter(|rung| !rung["code"].is_null()).map(|rung| format!("{rung:#}\n")).collect()
+    }
+}
+
+/// The words of a line, as a shell parts them, where only single quotes count.
+fn words(line: &str) -> Vec<String> {
+    let pattern = regex::Regex::new(r"'([^']*)'|(\S+)").expect("valid");
+    let word = |found: regex::Captures| found.get(1).or(found.get(2)).map(|word| word.as_str().to_owned());
+    pattern.captures_iter(line).filter_map(word).collect()
+}
+
+/// The promise that every folder makes.
+fn is_judged_as_its_author_knows(folder: &str) {
+    let case = Case::of(folder);
+    let document = &case.document;
+    case.stands_where_expected();
+    assert_eq!(case.others(), case.toys.all("also").collect(), "{document:#}");
+    for text in case.toys.all("says") {
+        assert!(case.said().contains(text), "{text}: {document:#}");
+    }
+    for line in case.toys.all("calls") {
+        let (symbol, count) = line.split_once(' ').expect("FUNCTION COUNT");
+        let calls = document["calls"].as_array().expect("calls").iter();
+        let call = calls.filter(|call| call["symbol"] == symbol).next().expect("it was called");
+        let counted = (call["shim"].to_string(), call["runtime"].to_string());
+        assert_eq!(counted, (count.to_owned(), count.to_owned()), "{document:#}");
+    }
+    for seconds in case.toys.all("within") {
+        let limit: f64 = seconds.parse().expect("a number");
+        let took = document["shimmed"]["seconds"].as_f64().expect("seconds");
+        assert!(took < limit, "{took} s: {document:#}");
+    }
+}
+
+/// One test for each folder, and a folder for each test.
+macro_rules! dynamic {
+    ($($test:ident $folder:literal,)*) => {
+        const FOLDERS: &[&str] = &[$($folder,)*];
+
+        $(#[test]
+        fn $test() {
+            is_judged_as_its_author_knows($folder);
+        })*
+    };
+}
+
+dynamic! {
+    a_preload_that_asks_rtld_next_is_sound "sound-next",
+    a_shim_that_looks_all_up_when_it_is_loaded_is_sound "sound-constructor",
+    a_shim_that_guards_against_finding_itself_is_sound "sound-guarded",
+    a_shim_under_the_runtimes_name_is_sound "sound-replacement",
+    calls_through_a_table_of_pointers_are_sound "sound-table",
+    calls_without_a_plt_are_sound "sound-no-plt",
+    a_module_and_its_runtime_that_come_later_are_sound "sound-module",
+    calls_from_eight_threads_are_sound "sound-threads",
+    a_forked_child_is_sound "sound-fork",
+    an_executed_child_is_sound "sound-exec",
+    a_launcher_that_brings_the_shim_in_is_sound "sound-itself",
+    a_shim_that_answers_dlsym_catches_lookups "dlsym-hijacked",
+    a_shim_that_calls_itself_until_the_stack_ends_is_named "self-recursion-deep",
+    a_shim_that_calls_itself_without_end_is_stopped_early "self-recursion-endless",
+    a_shim_that_calls_what_it_looked_up_once_without_end_is_stopped_early "self-recursion-cached",
+    a_shim_behind_a_soft_link_to_itself_is_named "self-recursion-soft-link",
+    a_replacement_that_opens_the_name_that_it_bears_is_named "self-recursion-replacement",
+    a_runtime_that_rtld_next_does_not_see_is_named "next-not-found",
+    a_shim_that_calls_the_nothing_that_it_found_is_named "next-not-found-crash",
+    a_shim_that_swallows_launches_is_named "next-not-found-swallowed",
+    a_shim_that_opens_another_runtime_is_named_although_the_result_is_right "wrong-runtime",
+    a_shim_that_opens_a_runtime_without_device_is_named "wrong-runtime-no-device",
+    a_runtime_that_calls_itself_through_the_shim_is_a_piece_of_information "runtime-reenters",
+    lookups_in_the_runtimes_own_handle_go_past "dlsym-bypass",
+    one_launch_that_was_looked_up_goes_past "dlsym-bypass-partly",
+    functions_that_the_runtime_hands_out_go_past "handed-out-bypass",
+    a_module_opened_with_deepbind_goes_past "deepbind-bypass",
+    a_module_in_a_namespace_of_its_own_goes_past "namespace-bypass",
+    a_program_that_drops_the_preload_goes_past "preload-dropped",
+    a_shim_that_comes_after_the_binding_is_late "loaded-late",
+    a_shim_that_exports_nothing_is_named_although_the_result_is_right "exports-nothing",
+    a_shim_in_nodes_of_its_own_is_named_although_the_result_is_right "version-mismatch",
+    a_launch_that_the_shim_does_not_export_is_named "not-covered",
+    a_library_that_the_shim_needs_and_nobody_has_is_named "missing-library",
+    a_static_program_takes_no_preload "preload-impossible",
+    a_program_that_drops_the_observer_is_undetermined "observer-ignored",
+    a_copy_that_the_shim_spoils_is_a_wrong_result "wrong-result",
+    a_product_that_is_no_number_is_a_wrong_result "wrong-result-nan",
+    a_crash_after_the_right_result_is_a_teardown_crash "teardown-crash",
+    a_crash_under_way_is_a_crash "crash",
+    a_lock_that_is_held_while_waiting_is_a_hang_with_its_stacks "hang",
+    a_lookup_that_waits_for_the_loaders_lock_is_an_init_deadlock "init-deadlock",
+    a_runtime_without_device_is_skipped "device-missing",
+    a_shell_that_inherits_the_shim_is_a_leak "preload-leaks",
+    launches_on_the_null_stream_are_unscheduled "unscheduled",
+    a_shim_whose_queues_are_off_is_unscheduled "unscheduled-auto-queue",
+    a_line_that_is_expected_and_not_printed_is_missed "expect-line",
+}
+
+#[test]
+fn every_folder_is_visited() {
+    let visited: BTreeSet<&str> = FOLDERS.iter().copied().collect();
+    let folders = toys::folders("dynamic");
+    assert_eq!(folders.iter().map(String::as_str).collect::<BTreeSet<_>>(), visited);
+}
