@@ -100,12 +100,9 @@ impl Case {
 
     /// The findings beside the one that stops the climb.
     fn others(&self) -> BTreeSet<&str> {
-        let first = self.stop().map(|(rung, ..)| rung);
+        let first = self.stop().map(|(.., code)| code);
         let rungs = self.document["rungs"].as_array().expect("rungs").iter();
-        rungs
-            .filter(|rung| Some(rung["rung"].as_str().expect("text")) != first)
-            .filter_map(|rung| rung["code"].as_str())
-            .collect()
+        rungs.filter_map(|rung| rung["code"].as_str()).filter(|code| Some(*code) != first).collect()
     }
 
     /// All that the rungs with a finding tell.
