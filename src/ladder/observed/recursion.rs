@@ -1,6 +1,7 @@
 //! A shim that looked itself up: its calls multiply while the runtime's stay at none. It is stopped early, since its end
 //! would be a stack that is full, or never.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -8,9 +9,9 @@ use std::sync::Mutex;
 use crate::ladder::same_file::same_file;
 use crate::probe::{Observation, Observer, Reason};
 
-/// Looks in a row at which nothing but the processor's time has moved.
+/// Looks, one after the other, at which the processor's time had moved, and nothing else.
 const STANDSTILL: usize = 5;
-/// Calls of the shim by itself, none of which reached anybody else.
+/// Calls of one of the shim's functions by the shim, none of which reached anybody else.
 const MANY: u64 = 100_000;
 
 /// Tells whether the run is one without end.
@@ -20,8 +21,7 @@ pub(super) fn watch(observer: Observer, shim: PathBuf) -> impl Fn() -> bool + Se
         let Ok(observation) = observer.read() else { return false };
         let look = Look::at(&observation, &shim);
         let Ok(mut last) = last.lock() else { return false };
-        let standstill = if look.stands_as(&last) { last.standstill + 1 } else { 0 };
-        *last = Look { standstill, ..look };
+        *last = look.after(&last);
         last.is_endless()
     }
 }
@@ -29,43 +29,68 @@ pub(super) fn watch(observer: Observer, shim: PathBuf) -> impl Fn() -> bool + Se
 /// What one look showed.
 #[derive(Debug, Default)]
 struct Look {
-    /// Whether the shim asked for a function and got its own.
-    found_itself: bool,
+    /// Whether the shim found its own function in a runtime's stead, was called, and called nobody else.
+    is_lost: bool,
+    /// The most calls from the shim to one function of its own, where it is lost.
+    inner: u64,
     /// Calls of anybody.
     calls: u64,
-    /// Calls from the shim to itself, and to others.
-    inner: u64,
-    onward: u64,
     /// Processor time of the processes observed, in ticks of the clock.
     ticks: u64,
     /// How many looks before this one had shown the same, but for the time.
     standstill: usize,
 }
 
+/// The calls of one function.
+#[derive(Debug, Default)]
+struct Function {
+    /// The shim asked for it, and got its own.
+    own: bool,
+    /// From others to the shim, from the shim to itself, and from the shim to others.
+    arrived: u64,
+    inner: u64,
+    onward: u64,
+}
+
 impl Look {
     fn at(observation: &Observation, shim: &Path) -> Look {
         let mut look = Look::default();
+        let mut functions: HashMap<&str, Function> = HashMap::new();
         let is_shim = |path: &PathBuf| path.file_name() == shim.file_name() && same_file(path, shim);
         for image in &observation.images {
             look.ticks += ticks(image.pid);
-            look.found_itself |= image.unseen.iter().any(|row| row.reason == Reason::Own && is_shim(&row.caller));
+            for row in image.unseen.iter().filter(|row| row.reason == Reason::Own && is_shim(&row.caller)) {
+                functions.entry(&row.symbol).or_default().own = true;
+            }
             for call in &image.calls {
                 look.calls += call.count;
-                if is_shim(&call.caller) {
-                    let inner = call.provider.as_ref().is_some_and(is_shim);
-                    *(if inner { &mut look.inner } else { &mut look.onward }) += call.count;
+                let function = functions.entry(&call.symbol).or_default();
+                match (is_shim(&call.caller), call.provider.as_ref().is_some_and(is_shim)) {
+                    (true, true) => function.inner += call.count,
+                    (true, false) => function.onward += call.count,
+                    (false, true) => function.arrived += call.count,
+                    (false, false) => {}
                 }
             }
         }
+        let is_lost =
+            |function: &&Function| (function.own || function.inner > 0) && function.arrived > 0 && function.onward == 0;
+        let lost: Vec<&Function> = functions.values().filter(is_lost).collect();
+        look.is_lost = !lost.is_empty();
+        look.inner = lost.iter().map(|function| function.inner).max().unwrap_or_default();
         look
     }
 
-    fn stands_as(&self, last: &Look) -> bool {
-        self.found_itself && self.onward == 0 && self.calls > 0 && self.calls == last.calls && self.ticks > last.ticks
+    /// This look, where that was the one before it.
+    fn after(mut self, last: &Look) -> Look {
+        if self.is_lost && self.calls == last.calls {
+            self.standstill = last.standstill + usize::from(self.ticks > last.ticks);
+        }
+        self
     }
 
     fn is_endless(&self) -> bool {
-        self.onward == 0 && (self.inner > MANY || self.standstill >= STANDSTILL)
+        self.is_lost && (self.inner > MANY || self.standstill >= STANDSTILL)
     }
 }
 
