@@ -30,6 +30,9 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
             seen.push(format!("{subject} is the same as without the shim"));
             Answer::Holds
         }
+        (Ok(_), Ok(_)) if evidence.was_cut() => {
+            Answer::Undetermined(format!("the shimmed run did not come to its end ({})", shimmed.ending))
+        }
         (Ok(native), Ok(shimmed)) => {
             let (native, shimmed) = Compare::difference(&native, &shimmed);
             let expected = format!("{subject} as without the shim: {native}");

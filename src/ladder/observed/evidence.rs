@@ -8,7 +8,7 @@ use crate::ladder::same_file::same_file;
 use crate::ladder::setup::{Deployment, Setup};
 use crate::ladder::stage::Stage;
 use crate::loader::Environment;
-use crate::probe::{Counters, Image, Reason, Row};
+use crate::probe::{Counters, Ending, Image, Reason, Row};
 
 use super::prediction::{self, Prediction};
 use super::run::Run;
@@ -137,6 +137,26 @@ impl<'s> Evidence<'s> {
             (!references.is_empty()).then(|| Client { path: path.clone(), references })
         };
         objects.iter().filter(|path| self.is_client(path) && path.is_file()).filter_map(client).collect()
+    }
+
+    /// Whether the shimmed run was ended, by a signal or a limit: calls were under way then.
+    pub(super) fn was_cut(&self) -> bool {
+        !matches!(self.shimmed.ended.ending, Ending::Exited(_))
+    }
+
+    /// Functions that a client was in when the run was cut, and the shim had not called the runtime's.
+    pub(super) fn under_way(&self) -> Vec<String> {
+        let forwarded = self.forwarded().unwrap_or_default();
+        let is_open = |symbol: &str, arrived: u64| arrived > forwarded.get(symbol).copied().unwrap_or_default();
+        let arrived = if self.was_cut() { self.arrived() } else { Calls::new() };
+        arrived.into_iter().filter(|(symbol, arrived)| is_open(symbol, *arrived)).map(|(symbol, _)| symbol).collect()
+    }
+
+    /// Whether a preload that asks RTLD_NEXT finds a runtime, as far as the loader model was asked.
+    pub(super) fn has_next(&self) -> bool {
+        let is_next =
+            |runtime: &PathBuf| self.prediction.as_ref().is_some_and(|prediction| prediction.is_next(runtime));
+        self.runtimes.iter().any(is_next)
     }
 
     /// Whether the object is the shim.

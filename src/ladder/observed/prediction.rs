@@ -11,6 +11,9 @@ use crate::probe::{Image, Via};
 
 use super::evidence::Evidence;
 
+/// For each reference of a client, the file that it is bound to; `None` where nothing defines it.
+type Bound = BTreeMap<(PathBuf, String), Option<PathBuf>>;
+
 /// What the model said, and where the run was otherwise.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Prediction {
@@ -22,10 +25,13 @@ pub struct Prediction {
     pub unpredicted: Vec<String>,
     /// The object that each client's reference is bound to; `None` where nothing defines it.
     #[serde(skip)]
-    bound: BTreeMap<(PathBuf, String), Option<PathBuf>>,
-    /// The same, had every module been opened with RTLD_DEEPBIND.
+    bound: Bound,
+    /// What was loaded before any module was opened, in the global scope: there RTLD_NEXT looks.
     #[serde(skip)]
-    bound_deeply: BTreeMap<(PathBuf, String), Option<PathBuf>>,
+    at_start: BTreeSet<PathBuf>,
+    /// The same as `bound`, had every module been opened with RTLD_DEEPBIND.
+    #[serde(skip)]
+    bound_deeply: Bound,
 }
 
 /// A reference that was bound elsewhere than predicted.
@@ -47,6 +53,11 @@ impl Prediction {
         Some(self.bound.get(&(client.to_owned(), symbol.to_owned()))?.as_deref())
     }
 
+    /// Whether a preload's RTLD_NEXT finds the functions of this file.
+    pub(super) fn is_next(&self, path: &Path) -> bool {
+        self.at_start.iter().any(|loaded| same_file(loaded, path))
+    }
+
     /// Whether RTLD_DEEPBIND would bind it where it was seen.
     pub(super) fn is_deep(&self, client: &Path, symbol: &str, seen: &Path) -> bool {
         let deeply = self.bound_deeply.get(&(client.to_owned(), symbol.to_owned()));
@@ -65,8 +76,11 @@ pub(super) fn of(evidence: &Evidence<'_>, environment: &Environment) -> Predicti
         if programs.insert(program.to_owned()) {
             for deepbind in [false, true] {
                 match bindings(evidence, image, program, environment, deepbind) {
-                    Ok(bound) if deepbind => prediction.bound_deeply.extend(bound),
-                    Ok(bound) => prediction.bound.extend(bound),
+                    Ok((bound, _)) if deepbind => prediction.bound_deeply.extend(bound),
+                    Ok((bound, at_start)) => {
+                        prediction.bound.extend(bound);
+                        prediction.at_start.extend(at_start);
+                    }
                     Err(why) if !deepbind => prediction.unpredicted.push(why),
                     Err(_) => {}
                 }
@@ -85,10 +99,11 @@ fn bindings(
     program: &Path,
     environment: &Environment,
     deepbind: bool,
-) -> Result<BTreeMap<(PathBuf, String), Option<PathBuf>>, String> {
+) -> Result<(Bound, Vec<PathBuf>), String> {
     let files = Files::new();
     let objects = Objects::new(&files, Tree::host());
     let mut process = Process::start(&objects, program, environment).map_err(|why| why.to_string())?;
+    let at_start = process.loaded().iter().map(|loaded| loaded.path.clone()).collect();
     for object in image.objects.iter().filter(|object| object.namespace == 0 && object.path.is_file()) {
         let id = objects.open(&object.path).map(|object| object.id());
         let known = process.loaded().iter().any(|loaded| id.as_ref().is_ok_and(|id| loaded.object.id() == *id));
@@ -98,7 +113,7 @@ fn bindings(
         }
     }
     let table = Table::of(&process, evidence);
-    let mut bound = BTreeMap::new();
+    let mut bound = Bound::new();
     for client in &evidence.clients {
         let Some(referrer) = process.loaded().iter().position(|loaded| same_file(&loaded.path, &client.path)) else {
             continue;
@@ -109,7 +124,7 @@ fn bindings(
             bound.insert((client.path.clone(), reference.symbol.clone()), path);
         }
     }
-    Ok(bound)
+    Ok((bound, at_start))
 }
 
 /// The bindings of the API's names, read off the model once.

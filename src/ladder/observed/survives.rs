@@ -23,9 +23,13 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         Ending::Signalled(_) if correct::has_printed_all(evidence) || says_the_same(evidence) => {
             fails(Code::TeardownCrash, "exit status 0 after the result, which was right")
         }
-        Ending::Signalled(_) => fails(Code::Crash, "exit status 0, as without the shim"),
+        Ending::Signalled(_) => {
+            let actual = format!("{actual}{}", under_way(evidence));
+            Answer::Diagnosed(Diagnosis::new(Code::Crash, "exit status 0, as without the shim", actual))
+        }
         Ending::TimeLimit => {
-            let (diagnosis, stood) = standstill::diagnose(ended, limit);
+            let (mut diagnosis, stood) = standstill::diagnose(ended, limit);
+            diagnosis.actual.push_str(&under_way(evidence));
             seen.extend(stood);
             Answer::Diagnosed(diagnosis)
         }
@@ -34,6 +38,12 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         Ending::Interrupted => Answer::Undetermined("interrupted".into()),
     };
     (answer, seen)
+}
+
+/// The calls that did not return, as far as they had not left the shim.
+fn under_way(evidence: &Evidence<'_>) -> String {
+    let functions = evidence.under_way();
+    if functions.is_empty() { String::new() } else { format!("; in the shim then: {}", listed(&functions, 4)) }
 }
 
 fn says_the_same(evidence: &Evidence<'_>) -> bool {
