@@ -9,6 +9,7 @@ mod observer;
 mod output;
 mod processes;
 pub mod stacks;
+mod stat;
 mod words;
 
 pub use bindings::{Binding, Observed};

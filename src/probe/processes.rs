@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use super::stat::Stat;
 
 /// A process that was met.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +62,7 @@ fn look_until(over: &AtomicBool) -> BTreeMap<(u32, PathBuf), u32> {
     met
 }
 
-/// A process and all that come of it, the process first.
+/// A process and all that come of it now, the process first.
 pub(super) fn tree(root: u32) -> Vec<u32> {
     let mut pids = vec![root];
     let mut index = 0;
@@ -72,10 +74,22 @@ pub(super) fn tree(root: u32) -> Vec<u32> {
 }
 
 /// The children of all its threads; none where the process is gone.
-fn children(parent: u32) -> Vec<u32> {
+pub(super) fn children(parent: u32) -> Vec<u32> {
+    static LISTED: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/thread-self/children").exists());
+    if *LISTED { listed_children(parent) } else { found_children(parent) }
+}
+
+fn listed_children(parent: u32) -> Vec<u32> {
     let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
     let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()).collect()
+}
+
+/// Where the kernel keeps no lists (built without CONFIG_PROC_CHILDREN): every process is asked for its parent.
+fn found_children(parent: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = entries.filter_map(|entry| Stat::of(entry.file_name().to_str()?.parse().ok()?));
+    stats.filter(|stat| stat.parent == parent).map(|stat| stat.pid).collect()
 }
 
 /// Deeper than any tree of processes that is not a runaway.
@@ -103,5 +117,14 @@ mod tests {
         let met = watch.finish();
         let sleep = met.iter().find(|met| met.program.ends_with("sleep")).expect("sleep");
         assert!(met.iter().any(|met| met.pid == sleep.parent && !met.program.ends_with("sleep")), "{met:?}");
+    }
+    #[test]
+    fn children_are_the_same_whether_the_kernel_lists_them_or_not() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("starts");
+        for found in [listed_children(std::process::id()), found_children(std::process::id())] {
+            assert!(found.contains(&child.id()), "{found:?}");
+        }
+        assert_eq!(tree(child.id()), [child.id()]);
+        child.kill().and_then(|()| child.wait()).expect("ends");
     }
 }

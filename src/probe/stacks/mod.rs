@@ -60,6 +60,11 @@ pub fn of(pids: &[u32]) -> Vec<ThreadStack> {
     stacks
 }
 
+/// The same for a process and all that come of it.
+pub fn of_tree(pid: u32) -> Vec<ThreadStack> {
+    of(&super::processes::tree(pid))
+}
+
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.function {

@@ -1,0 +1,194 @@
+//! A run leaves nothing behind: no process, wherever it went, no zombie, no file. And it touches nobody else's.
+
+#[path = "support/xdoctor.rs"]
+mod xdoctor;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use ::xdoctor::probe::{Child, Ended, Ending, Limits};
+
+fn limits(milliseconds: u64) -> Limits {
+    Limits { time: Duration::from_millis(milliseconds), ..Limits::default() }
+}
+
+fn shell(script: &str, limits: Limits) -> Ended {
+    Child::new("sh").args(["-c", script]).limits(limits).run().expect("sh starts")
+}
+
+/// A folder in which processes leave their ids.
+struct Pids(tempfile::TempDir);
+
+impl Pids {
+    fn new() -> Pids {
+        Pids(tempfile::tempdir().expect("scratch"))
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A command that leaves its id under that name and sleeps for long.
+    fn sleeper(&self, name: &str) -> String {
+        format!("sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 600'", self.file(name).display())
+    }
+
+    /// A loop that waits for it.
+    fn until(&self, name: &str) -> String {
+        format!("until [ -e {} ]; do sleep 0.01; done", self.file(name).display())
+    }
+
+    #[track_caller]
+    fn process(&self, name: &str) -> PathBuf {
+        let pid = fs::read_to_string(self.file(name)).expect("it left its id");
+        Path::new("/proc").join(pid.trim())
+    }
+
+    /// Ended and reaped: not even a zombie is left.
+    #[track_caller]
+    fn assert_gone(&self, name: &str) {
+        let process = self.process(name);
+        let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
+        assert!(!process.exists(), "{name} is still there: {stat}");
+    }
+}
+
+#[test]
+fn a_daemon_is_gone_when_the_run_is_over() {
+    let pids = Pids::new();
+    let ended = shell(&format!("setsid --fork {}; {}", pids.sleeper("daemon"), pids.until("daemon")), limits(20_000));
+    assert_eq!(ended.ending, Ending::Exited(0));
+    assert!(!ended.stdout.truncated, "nobody holds its output open");
+    pids.assert_gone("daemon");
+}
+
+#[test]
+fn a_daemon_without_the_environment_is_gone_when_the_run_is_over() {
+    let pids = Pids::new();
+    let daemon = format!("env -i setsid --fork setsid --fork {}", pids.sleeper("daemon"));
+    // Met as a descendant before it loses its parent, so that it is known beside other runs, too.
+    let met = format!("env -i setsid sh -c '(sleep 0.3; {}) & sleep 0.2' &", pids.sleeper("met").replace('\'', "\""));
+    let ended = shell(&format!("{daemon}; {met} {}; {}", pids.until("daemon"), pids.until("met")), limits(20_000));
+    assert_eq!(ended.ending, Ending::Exited(0));
+    pids.assert_gone("met");
+    // Nothing tells whose it is: it ends with the last run that is on.
+    let _ = shell("true", limits(20_000));
+    let gone = || !pids.process("daemon").exists();
+    assert!(
+        (0..1000).any(|_| {
+            shell("true", limits(20_000));
+            gone()
+        }),
+        "the daemon lives on"
+    );
+}
+
+#[test]
+fn the_time_limit_ends_daemons_of_daemons() {
+    let pids = Pids::new();
+    let inner = format!(
+        "setsid --fork {} ; {}",
+        pids.sleeper("inner").replace('\'', "\""),
+        pids.sleeper("outer").replace('\'', "\"")
+    );
+    let ended = shell(&format!("setsid --fork sh -c '{inner}'; sleep 600"), limits(700));
+    assert_eq!(ended.ending, Ending::TimeLimit);
+    pids.assert_gone("inner");
+    pids.assert_gone("outer");
+}
+
+#[test]
+fn those_who_fork_faster_than_they_are_looked_for_end_too() {
+    // Each is a daemon, and the next one's parent only for a moment; after 3,000 it would end by itself.
+    let pids = Pids::new();
+    let script = "n=$1; [ $n -lt 3000 ] || exit 0; setsid --fork sh \"$0\" $((n + 1)) $2; echo $$ > $2; exit 0";
+    fs::write(pids.file("hop"), script).expect("written");
+    let hop = format!("setsid --fork sh {} 0 {}; sleep 0.3", pids.file("hop").display(), pids.file("last").display());
+    assert_eq!(shell(&hop, limits(20_000)).ending, Ending::Exited(0));
+    let last = fs::read_to_string(pids.file("last")).expect("it hopped");
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(fs::read_to_string(pids.file("last")).expect("there"), last, "it hops on");
+}
+
+#[test]
+fn runs_side_by_side_leave_each_others_daemons_alone() {
+    let pids = Pids::new();
+    let (mine, others) = (pids.file("mine"), pids.until("daemon"));
+    let long = format!(
+        "setsid --fork {}; until [ -e {} ]; do sleep 0.01; done; kill -0 $(cat {})",
+        pids.sleeper("daemon"),
+        mine.display(),
+        pids.file("daemon").display()
+    );
+    thread::scope(|scope| {
+        let long = scope.spawn(|| shell(&long, limits(20_000)));
+        let ends = shell(
+            &format!("{others}; setsid --fork {}; {}", pids.sleeper("other"), pids.until("other")),
+            limits(20_000),
+        );
+        assert_eq!(ends.ending, Ending::Exited(0));
+        pids.assert_gone("other");
+        assert!(pids.process("daemon").exists(), "the other run's daemon was killed");
+        fs::write(&mine, "").expect("written");
+        assert_eq!(long.join().expect("no panic").ending, Ending::Exited(0));
+    });
+    pids.assert_gone("daemon");
+}
+
+#[test]
+fn children_that_somebody_else_started_are_neither_killed_nor_reaped() {
+    let mut lives = Command::new("sleep").arg("600").spawn().expect("starts");
+    let mut over = Command::new("sh").args(["-c", "exit 7"]).spawn().expect("starts");
+    for _ in 0..20 {
+        shell("setsid --fork sleep 600", limits(20_000));
+    }
+    assert_eq!(over.wait().expect("it is still to be reaped").code(), Some(7));
+    assert!(lives.try_wait().expect("it is still a child").is_none(), "it was killed");
+    lives.kill().and_then(|()| lives.wait()).expect("ends");
+}
+
+#[test]
+fn what_a_killed_xdoctor_started_ends_with_the_run_that_it_was_part_of() {
+    let pids = Pids::new();
+    let checklist = pids.file("c.yaml");
+    let daemon = format!("setsid --fork {}; sleep 600", pids.sleeper("daemon")).replace('$', "$$");
+    let text = format!(
+        "title: T\nsteps:\n- title: S\n  checks:\n  - id: x\n    kind: command\n    run: [sh, -c, {daemon:?}]\n"
+    );
+    fs::write(&checklist, text).expect("written");
+    let inner = format!(
+        "{} check {} & {}; kill -KILL $!",
+        env!("CARGO_BIN_EXE_xdoctor"),
+        checklist.display(),
+        pids.until("daemon")
+    );
+    assert_eq!(shell(&inner, limits(20_000)).ending, Ending::Exited(0));
+    pids.assert_gone("daemon");
+}
+
+#[test]
+fn ctrl_c_ends_daemons_prints_what_is_known_and_leaves_no_file() {
+    let pids = Pids::new();
+    let daemon = format!("setsid --fork {}; sleep 600", pids.sleeper("daemon")).replace('$', "$$");
+    let text = format!(
+        "title: T\nsteps:\n- title: S\n  checks:\n  - {{id: quick, kind: path, path: /}}\n  - id: slow\n    kind: command\n    run: [sh, -c, {daemon:?}]\n"
+    );
+    let (checklist, scratch) = (pids.file("c.yaml"), pids.file("scratch"));
+    fs::write(&checklist, text).expect("written");
+    fs::create_dir(&scratch).expect("made");
+    let mut command = xdoctor::command(["check", "--jobs", "1", "--format", "json"]);
+    let command = command.arg(&checklist).env("TMPDIR", &scratch).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("starts");
+    while !pids.file("daemon").exists() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill").success());
+    let document = xdoctor::Run::of(child.wait_with_output().expect("ends")).exits(3).json();
+    assert_eq!(xdoctor::outcome(&document, "quick")["status"], "pass");
+    assert_eq!(xdoctor::outcome(&document, "slow")["reason"], "interrupted");
+    pids.assert_gone("daemon");
+    assert_eq!(fs::read_dir(&scratch).expect("there").count(), 0, "scratch files are left");
+}
