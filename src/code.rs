@@ -96,6 +96,8 @@ codes! {
     Crash "crash" Fail,
     TimeLimit "time-limit" Fail,
     OutputLimit "output-limit" Fail,
+    MemoryLimit "memory-limit" Fail,
+    ProcessLimit "process-limit" Fail,
     PredictionDiffers "prediction-differs" Fail,
 }
 

@@ -192,3 +192,74 @@ fn ctrl_c_ends_daemons_prints_what_is_known_and_leaves_no_file() {
     pids.assert_gone("daemon");
     assert_eq!(fs::read_dir(&scratch).expect("there").count(), 0, "scratch files are left");
 }
+
+#[test]
+fn memory_is_limited_for_all_processes_together_and_what_they_share_counts_once() {
+    let bytes = "import os, time\nkeep = bytearray(os.urandom(1 << 20) * 64)\n";
+    let limit = |memory| Limits { memory: Some(memory), ..limits(20_000) };
+    let python =
+        |script: &str, limits| Child::new("python3").args(["-c", script]).limits(limits).run().expect("starts");
+    let own = format!("{bytes}time.sleep(600)");
+    let shared = format!("{bytes}[os.fork() for _ in range(3)]\ntime.sleep(1)");
+    let each = format!("import os, time\n[os.fork() for _ in range(3)]\n{bytes}time.sleep(600)");
+    let ended = python(&own, limit(50 << 20));
+    assert_eq!(ended.ending, Ending::MemoryLimit, "{}", ended.most);
+    assert!(ended.most.memory > 50 << 20 && ended.seconds < 10.0, "{} in {} s", ended.most, ended.seconds);
+    assert_eq!(python(&shared, limit(250 << 20)).ending, Ending::Exited(0), "eight processes with the same 64 MiB");
+    let ended = python(&each, limit(250 << 20));
+    assert_eq!(
+        (ended.ending, ended.most.processes),
+        (Ending::MemoryLimit, 8),
+        "eight with 64 MiB each: {}",
+        ended.most
+    );
+}
+
+#[test]
+fn reserved_addresses_are_no_memory() {
+    let script =
+        "import mmap, time\nm = mmap.mmap(-1, 1 << 40, flags=mmap.MAP_PRIVATE | 0x4000, prot=0)\ntime.sleep(0.3)";
+    let limits = Limits { memory: Some(100 << 20), ..limits(20_000) };
+    let ended = Child::new("python3").args(["-c", script]).limits(limits).run().expect("starts");
+    assert_eq!(ended.ending, Ending::Exited(0), "{}", ended.stderr.text());
+}
+
+#[test]
+fn who_has_more_processes_than_it_may_ends_with_all_of_them() {
+    let limits = Limits { processes: 50, ..limits(20_000) };
+    let pids = Pids::new();
+    let ended =
+        shell(&format!("for i in $(seq 300); do setsid {} & sleep 0.002; done; wait", pids.sleeper("last")), limits);
+    assert_eq!(ended.ending, Ending::ProcessLimit, "{}", ended.most);
+    assert!(ended.most.processes > 50, "{}", ended.most);
+    pids.assert_gone("last");
+}
+
+#[test]
+fn a_fork_bomb_ends_with_the_run() {
+    // It would stop by itself at 2^9 processes.
+    let bomb = "b() { [ $1 -gt 0 ] && { b $(($1 - 1)) & b $(($1 - 1)) & }; sleep 600; }; b 9";
+    let ended = shell(bomb, Limits { processes: 100, ..limits(20_000) });
+    assert_eq!(ended.ending, Ending::ProcessLimit, "{}", ended.most);
+}
+
+#[test]
+fn a_checklist_limits_memory_and_processes() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let text = "title: T\nsteps:\n- title: S\n  checks:\n\
+                - {id: memory, kind: command, memory: 10KiB, run: [sleep, '600']}\n\
+                - {id: processes, kind: command, processes: 3, run: [sh, -c, 'sleep 600 & sleep 600 & sleep 600']}\n\
+                - {id: enough, kind: command, memory: 1GiB, processes: 9, run: [sleep, '0.2']}\n";
+    let text = text.replace("\n-", "\n  -").replacen("  - title", "- title", 1);
+    let document = xdoctor::check(folder.path(), &text, &["--format", "json"]).exits(1).json();
+    let memory = xdoctor::outcome(&document, "memory");
+    assert_eq!(
+        (&memory["code"], &memory["expected"]),
+        (&"memory-limit".into(), &"at most 10240 bytes of memory".into())
+    );
+    assert!(memory["actual"].as_str().expect("text").contains(" MiB in 1 process"), "{memory:#}");
+    let processes = xdoctor::outcome(&document, "processes");
+    assert_eq!(processes["code"], "process-limit");
+    assert!(processes["actual"].as_str().expect("text").contains("in 4 processes"), "{processes:#}");
+    assert_eq!(xdoctor::outcome(&document, "enough")["status"], "pass");
+}

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use regex::Regex;
 
+use crate::probe::parse_size;
+
 use super::variables::Variables;
 use super::yaml::{Entry, Node, Place, Problem, Value};
 
@@ -157,6 +159,11 @@ impl<'a> Fields<'a> {
     /// A span of time: `60s`, `500ms`, `2m`, or seconds.
     pub fn duration(&self, name: &'static str) -> Option<Duration> {
         self.parsed(name, "a time such as 60s, 500ms or 2m", parse_duration)
+    }
+
+    /// A number of bytes: `8GiB`, `512MiB`, or plain.
+    pub fn size(&self, name: &'static str) -> Option<u64> {
+        self.parsed(name, "a size such as 8GiB or 512MiB", parse_size)
     }
 
     /// One of the words given.

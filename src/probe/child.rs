@@ -15,6 +15,7 @@ use super::family::{Family, MARK, Mark};
 use super::interrupt::interrupted;
 use super::output::{Capture, Captured};
 use super::stacks::ThreadStack;
+use super::usage::{Meter, Usage};
 
 /// What a child may use up.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +24,16 @@ pub struct Limits {
     pub time: Duration,
     /// Bytes on each of stdout and stderr.
     pub output: usize,
+    /// Bytes in RAM, of all its processes together, where there is a limit. They are counted while it runs; the kernel's
+    /// own limit (RLIMIT_AS) counts addresses instead, of which GPU runtimes reserve hundreds of GiB without using them.
+    pub memory: Option<u64>,
+    /// Processes at once.
+    pub processes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { time: Duration::from_secs(60), output: 16 << 20 }
+        Limits { time: Duration::from_secs(60), output: 16 << 20, memory: None, processes: 1000 }
     }
 }
 
@@ -66,6 +72,10 @@ pub enum Ending {
     TimeLimit,
     /// It was ended when it had printed more than it may.
     OutputLimit,
+    /// It was ended when its processes together held more memory than they may.
+    MemoryLimit,
+    /// It was ended when it had more processes than it may.
+    ProcessLimit,
     /// It was ended because somebody pressed Ctrl-C.
     Interrupted,
     /// It was ended because what was watched for had happened.
@@ -82,6 +92,8 @@ impl std::fmt::Display for Ending {
             }
             Ending::TimeLimit => f.write_str("ended at its time limit"),
             Ending::OutputLimit => f.write_str("ended at its output limit"),
+            Ending::MemoryLimit => f.write_str("ended at its memory limit"),
+            Ending::ProcessLimit => f.write_str("ended at its limit of processes"),
             Ending::Interrupted => f.write_str("interrupted"),
             Ending::Stopped => f.write_str("stopped early"),
         }
@@ -101,6 +113,8 @@ pub struct Ended {
     pub stderr: Captured,
     /// Where it and its children stood when its time was up, each thread; empty where it ended in another way.
     pub stacks: Vec<ThreadStack>,
+    /// The most that it was seen to use; nothing where it ended sooner than one looks.
+    pub most: Usage,
 }
 
 impl Ended {
@@ -242,13 +256,15 @@ impl Child {
         let (stdout, stderr) = family.take_streams();
         let stdout = self.capture(stdout, "stdout").map_err(failed)?;
         let stderr = self.capture(stderr, "stderr").map_err(failed)?;
+        let mut meter = Meter::new(self.limits);
         let mut pause = Duration::from_micros(200);
         let mut asked = started;
         let exhausted = loop {
             if family.is_over().map_err(failed)? {
                 break None;
             }
-            if let Some(reason) = self.exhausted(started, [&stdout, &stderr]) {
+            let exhausted = self.exhausted(started, [&stdout, &stderr]);
+            if let Some(reason) = exhausted.or_else(|| meter.exceeded(&mut family)) {
                 break Some(reason);
             }
             if let Some(StopWhen(seen)) = &self.stop_when
@@ -273,7 +289,7 @@ impl Child {
         let over = matches!(ending, Ending::Exited(_) | Ending::Signalled(_)) && (stdout.truncated || stderr.truncated);
         let full = stdout.bytes.len() == self.limits.output || stderr.bytes.len() == self.limits.output;
         let ending = if over && full { Ending::OutputLimit } else { ending };
-        Ok(Ended { ending, seconds, stdout, stderr, stacks })
+        Ok(Ended { ending, seconds, stdout, stderr, stacks, most: meter.most() })
     }
 
     fn capture(&self, stream: Option<impl io::Read + Send + 'static>, name: &str) -> io::Result<Option<Capture>> {
@@ -367,7 +383,7 @@ mod tests {
     }
 
     fn within(seconds: f64) -> Limits {
-        Limits { time: Duration::from_secs_f64(seconds), output: 1 << 20 }
+        Limits { time: Duration::from_secs_f64(seconds), output: 1 << 20, ..Limits::default() }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod output;
 mod processes;
 pub mod stacks;
 mod stat;
+mod usage;
 mod words;
 
 pub use bindings::{Binding, Observed};
@@ -20,4 +21,5 @@ pub use observer::{Call, Image, Object, Observation, Observer, ObserverError, Re
 pub use output::Captured;
 pub use processes::{Met, Watch};
 pub use stacks::{Frame, ThreadStack, deadlocked_in_loader};
+pub use usage::{Usage, parse_size};
 pub use words::{LoaderWord, loader_words};

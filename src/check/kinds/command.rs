@@ -45,6 +45,8 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         limits: Limits {
             time: fields.duration("timeout").unwrap_or(limits.time),
             output: fields.integer("output_limit").unwrap_or(limits.output),
+            memory: fields.size("memory"),
+            processes: fields.integer("processes").unwrap_or(limits.processes),
         },
     };
     if let Some((node, _)) = fields.node("run").zip(run.as_ref()).filter(|(_, words)| words.is_empty()) {
@@ -131,6 +133,8 @@ impl CommandCheck {
             Ending::Signalled(_) => Code::Crash,
             Ending::TimeLimit => Code::TimeLimit,
             Ending::OutputLimit => Code::OutputLimit,
+            Ending::MemoryLimit => Code::MemoryLimit,
+            Ending::ProcessLimit => Code::ProcessLimit,
             Ending::Interrupted | Ending::Stopped => {
                 finding.open = Some(Open::Undetermined { reason: "interrupted".into(), code: None, fix: None });
                 return;
@@ -139,7 +143,13 @@ impl CommandCheck {
         let expected = match code {
             Code::TimeLimit => format!("an end within {}", humantime::format_duration(self.limits.time)),
             Code::OutputLimit => format!("at most {} bytes of output", self.limits.output),
+            Code::MemoryLimit => format!("at most {} bytes of memory", self.limits.memory.unwrap_or(u64::MAX)),
+            Code::ProcessLimit => format!("at most {} processes at once", self.limits.processes),
             _ => format!("exit status {}", self.exit),
+        };
+        let actual = match code {
+            Code::MemoryLimit | Code::ProcessLimit => format!("{actual}; seen: {}", ended.most),
+            _ => actual,
         };
         finding.violates(Diagnosis::new(code, expected, actual));
     }

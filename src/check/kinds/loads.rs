@@ -80,6 +80,8 @@ impl LoadsCheck {
             Ending::Signalled(_) => Code::Crash,
             Ending::TimeLimit => Code::TimeLimit,
             Ending::OutputLimit => Code::OutputLimit,
+            Ending::MemoryLimit => Code::MemoryLimit,
+            Ending::ProcessLimit => Code::ProcessLimit,
             Ending::Interrupted | Ending::Stopped => return Finding::undetermined("interrupted"),
         };
         Finding::violation(Diagnosis::new(code, expected, said))

@@ -49,7 +49,12 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         deploy: fields.choice("deploy", &deploys).unwrap_or_default(),
         api: read(fields, "api", Selection::parse).unwrap_or_else(Selection::hip),
         env: fields.pairs("env").unwrap_or_default(),
-        limits: Limits { time: fields.duration("timeout").unwrap_or(limits.time), ..limits },
+        limits: Limits {
+            time: fields.duration("timeout").unwrap_or(limits.time),
+            memory: fields.size("memory"),
+            processes: fields.integer("processes").unwrap_or(limits.processes),
+            ..limits
+        },
         compare: read(fields, "compare", str::parse).unwrap_or_default(),
         expect_line: fields.patterns("expect_line").unwrap_or_default(),
         trace_line: named_patterns(fields, "trace_line"),

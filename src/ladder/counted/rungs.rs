@@ -223,6 +223,7 @@ pub(super) fn survives(evidence: &Evidence, limit: f64) -> Seen {
     let said = ended.last_word().filter(|word| !word.starts_with("[TRACE_"));
     let said = said.map(|word| format!("; last on stderr: {word}")).unwrap_or_default();
     let actual = format!("{} after {:.2} s{said}", ended.ending, ended.seconds);
+    let used = |actual| format!("{actual}; seen: {}", ended.most);
     let answer = match ended.ending {
         Ending::Exited(0) => {
             if processes > 1 {
@@ -241,6 +242,8 @@ pub(super) fn survives(evidence: &Evidence, limit: f64) -> Seen {
             fails(diagnosis)
         }
         Ending::OutputLimit => fails(Diagnosis::new(Code::OutputLimit, "output within its limit", actual)),
+        Ending::MemoryLimit => fails(Diagnosis::new(Code::MemoryLimit, "memory within its limit", used(actual))),
+        Ending::ProcessLimit => fails(Diagnosis::new(Code::ProcessLimit, "processes within their limit", used(actual))),
         Ending::Interrupted | Ending::Stopped => Answer::Undetermined("interrupted".into()),
     };
     (answer, seen)

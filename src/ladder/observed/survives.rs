@@ -13,6 +13,9 @@ use super::evidence::Evidence;
 pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     let ended = &evidence.shimmed.ended;
     let mut seen = vec![format!("{} after {:.2} s", ended.ending, ended.seconds)];
+    if matches!(ended.ending, Ending::MemoryLimit | Ending::ProcessLimit) {
+        seen.push(format!("seen: {}", ended.most));
+    }
     let said = ended.last_word().map(|word| format!("; last on stderr: {word}")).unwrap_or_default();
     let actual = format!("{} after {:.2} s{said}", ended.ending, ended.seconds);
     let fails = |code, expected: &str| Answer::Diagnosed(Diagnosis::new(code, expected, actual.clone()));
@@ -34,6 +37,8 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
             Answer::Diagnosed(diagnosis)
         }
         Ending::OutputLimit => fails(Code::OutputLimit, "output within its limit"),
+        Ending::MemoryLimit => fails(Code::MemoryLimit, "memory within its limit"),
+        Ending::ProcessLimit => fails(Code::ProcessLimit, "processes within their limit"),
         Ending::Stopped => fails(Code::Hang, "an end"),
         Ending::Interrupted => Answer::Undetermined("interrupted".into()),
     };
