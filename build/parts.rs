@@ -89,6 +89,7 @@ fn objects() -> Vec<Object> {
         let client = format!("-DHIP_MAJOR={major}");
         objects.push(Object::new("fixtures/hip-runtime/version.c", &format!("version{major}"), &[&runtime]));
         objects.push(Object::new("fixtures/hip-matmul/matmul.c", &format!("matmul{major}"), &[&client]));
+        objects.push(Object::new("fixtures/hip-matmul/calls.c", &format!("calls{major}"), &[&client]));
     }
     objects
 }
@@ -147,11 +148,11 @@ fn link_client(toolchain: &Toolchain, major: &str) -> Result<File, String> {
         "7" => "bin/hip-matmul".to_owned(),
         _ => format!("bin/hip-matmul-so{major}"),
     };
-    let matmul = format!("matmul{major}");
+    let (matmul, calls) = (format!("matmul{major}"), format!("calls{major}"));
     let runtime = toolchain.out.join(format!("lib/libamdhip64.so.{major}"));
     let runtime = runtime.display().to_string();
     let flags = ["-pie", &runtime, "-Wl,--enable-new-dtags,-rpath,$ORIGIN/../lib", "-ldl", "-lm"];
-    let linked = toolchain.link(&path, &[&matmul, "register", "rtc", "embed"], &flags)?;
+    let linked = toolchain.link(&path, &[&matmul, &calls, "register", "rtc", "embed"], &flags)?;
     Ok(library(&path, linked))
 }
 

@@ -101,6 +101,37 @@ fn the_child_that_it_execs_must_be_right_too() {
 }
 
 #[test]
+fn what_a_call_costs_is_measured_for_every_role_that_it_plays() {
+    for (name, roles) in [("bin/hip-matmul", 12), ("bin/hip-matmul-so6", 12), ("bin/hip-matmul-so5", 11)] {
+        let (exit, json, err) = run(&mut matmul(name, &["--calls", "3000"]));
+        assert_eq!(exit, Some(ClientExit::Correct), "{err}");
+        let costs = json["ns_per_call"].as_array().expect("costs");
+        let mut named: Vec<&str> = costs.iter().map(|cost| cost["role"].as_str().expect("a role")).collect();
+        named.sort_unstable();
+        named.dedup();
+        assert_eq!((named.len(), costs.len()), (roles, roles), "{json:#}");
+        assert!(
+            costs.iter().all(|cost| cost["calls"].as_u64() > Some(0) && cost["ns"].as_f64() > Some(0.0)),
+            "{json:#}"
+        );
+    }
+}
+
+#[test]
+fn each_product_that_it_serves_has_a_line_and_no_more_become_due_than_asked_for() {
+    let output = matmul("bin/hip-matmul", &["--serve", "1", "--rate", "20"]).output().expect("the client");
+    let out = String::from_utf8(output.stdout).expect("UTF-8");
+    let latencies: Vec<f64> = out
+        .lines()
+        .filter_map(|line| line.strip_prefix("latency_us="))
+        .map(|number| number.parse().expect("a number"))
+        .collect();
+    assert_eq!(latencies.len(), 20, "{out}");
+    assert!(latencies.iter().all(|latency| *latency > 0.0));
+    assert!(out.lines().last().expect("a line").contains("\"result\":\"correct\""), "{out}");
+}
+
+#[test]
 fn without_a_device_it_says_so() {
     let (exit, json, err) = run(matmul("bin/hip-matmul", &[]).env("XDOCTOR_DEVICES", "0"));
     assert_eq!(exit, Some(ClientExit::NoDevice), "{err}");
