@@ -13,6 +13,7 @@ use rustix::process::{Signal, set_parent_process_death_signal, setsid};
 
 use super::family::{Family, MARK, Mark};
 use super::interrupt::interrupted;
+use super::listener::{Listener, Stream};
 use super::output::{Capture, Captured};
 use super::stacks::ThreadStack;
 use super::usage::{Meter, Usage};
@@ -49,6 +50,7 @@ pub struct Child {
     log: Option<PathBuf>,
     shows_output: bool,
     stop_when: Option<StopWhen>,
+    listener: Option<Listener>,
 }
 
 /// Asked again and again while the child runs; the answer yes ends it.
@@ -179,6 +181,7 @@ impl Child {
             log: None,
             shows_output: false,
             stop_when: None,
+            listener: None,
         }
     }
 
@@ -236,6 +239,13 @@ impl Child {
         self
     }
 
+    /// Lets somebody hear what it prints, as it comes.
+    #[must_use]
+    pub fn heard_by(mut self, listener: Listener) -> Child {
+        self.listener = Some(listener);
+        self
+    }
+
     /// The command as one would type it, with the variables set for it.
     pub fn command_line(&self) -> String {
         let env = self.env.iter().map(|(name, value)| format!("{}={}", name.display(), shell_word(value)));
@@ -253,9 +263,10 @@ impl Child {
         let mark = Mark::new();
         let mut command = self.command(&mark);
         let mut family = Family::start(mark, || command.spawn()).map_err(failed)?;
+        let exit = family.exit();
         let (stdout, stderr) = family.take_streams();
-        let stdout = self.capture(stdout, "stdout").map_err(failed)?;
-        let stderr = self.capture(stderr, "stderr").map_err(failed)?;
+        let stdout = self.capture(stdout, Stream::Stdout).map_err(failed)?;
+        let stderr = self.capture(stderr, Stream::Stderr).map_err(failed)?;
         let mut meter = Meter::new(self.limits);
         let mut pause = Duration::from_micros(200);
         let mut asked = started;
@@ -275,7 +286,7 @@ impl Child {
                 }
                 asked = Instant::now();
             }
-            std::thread::sleep(pause);
+            exit.wait(pause);
             pause = (pause * 2).min(Duration::from_millis(5));
         };
         let seconds = started.elapsed().as_secs_f64();
@@ -292,9 +303,10 @@ impl Child {
         Ok(Ended { ending, seconds, stdout, stderr, stacks, most: meter.most() })
     }
 
-    fn capture(&self, stream: Option<impl io::Read + Send + 'static>, name: &str) -> io::Result<Option<Capture>> {
-        let Some(stream) = stream else { return Ok(None) };
-        Ok(Some(Capture::start(stream, self.limits.output, self.log_file(name)?)))
+    fn capture(&self, from: Option<impl io::Read + Send + 'static>, stream: Stream) -> io::Result<Option<Capture>> {
+        let Some(from) = from else { return Ok(None) };
+        let hear = self.listener.clone().map(|listener| move |bytes: &[u8]| listener.hear(stream, bytes));
+        Ok(Some(Capture::start(from, self.limits.output, self.log_file(stream.name())?, hear)))
     }
 
     fn exhausted(&self, started: Instant, streams: [&Option<Capture>; 2]) -> Option<Ending> {

@@ -20,6 +20,7 @@ use rustix::process::{
     pidfd_send_signal, set_child_subreaper, waitid,
 };
 
+use super::exit::Exit;
 use super::processes::children;
 use super::stacks::{self, ThreadStack};
 use super::stat::Stat;
@@ -111,6 +112,11 @@ impl Family {
     pub fn is_over(&self) -> io::Result<bool> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         Ok(waitid(WaitId::Pid(Pid::from_child(&self.child)), options)?.is_some())
+    }
+
+    /// The child's end, to be waited for.
+    pub fn exit(&self) -> Exit {
+        Exit::of(Pid::from_child(&self.child))
     }
 
     /// The child and all that came of it, as far as they are there.

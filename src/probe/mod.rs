@@ -3,8 +3,10 @@
 mod bindings;
 mod child;
 mod counters;
+mod exit;
 mod family;
 mod interrupt;
+mod listener;
 mod observer;
 mod output;
 mod processes;
@@ -17,6 +19,7 @@ pub use bindings::{Binding, Observed};
 pub use child::{Child, Ended, Ending, Limits, StartError, shell_word};
 pub use counters::{Counters, CountersError};
 pub use interrupt::{interrupted, watch_for_interrupts};
+pub use listener::{Listener, Stream};
 pub use observer::{Call, Image, Object, Observation, Observer, ObserverError, Reason, Row, Unseen, Via};
 pub use output::Captured;
 pub use processes::{Met, Watch};

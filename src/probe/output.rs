@@ -40,8 +40,13 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    /// Starts reading. Everything goes to `log` as well, where there is one, up to the same limit.
-    pub fn start(mut stream: impl Read + Send + 'static, limit: usize, mut log: Option<File>) -> Capture {
+    /// Starts reading. Everything goes to `log` and `hear` as well, where there is one, up to the same limit.
+    pub fn start(
+        mut stream: impl Read + Send + 'static,
+        limit: usize,
+        mut log: Option<File>,
+        hear: Option<impl Fn(&[u8]) + Send + 'static>,
+    ) -> Capture {
         let (send, received) = channel();
         let over = Arc::new(AtomicBool::new(false));
         let exceeded = Arc::clone(&over);
@@ -51,6 +56,9 @@ impl Capture {
             while let Ok(count @ 1..) = stream.read(&mut buffer) {
                 let kept = count.min(limit - total);
                 total += kept;
+                if let Some(hear) = &hear {
+                    hear(&buffer[..kept]);
+                }
                 if let Some(file) = &mut log {
                     // A full disk must not end the child: the log is a convenience.
                     let _ = file.write_all(&buffer[..kept]);
