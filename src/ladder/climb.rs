@@ -152,7 +152,7 @@ fn present(shim: &Library, runtime: Option<&Library>) -> Seen {
 }
 
 /// The bundled client that NEEDs the runtime's SONAME.
-fn client_of(folder: &Path, runtime: &Library) -> Result<Library, ClimbError> {
+pub(super) fn client_of(folder: &Path, runtime: &Library) -> Result<Library, ClimbError> {
     let clients = bundle::entries().iter().filter(|entry| entry.path.starts_with("bin/"));
     let soname = runtime.name();
     clients

@@ -1,5 +1,6 @@
 //! The evidence ladder: a shim is proven rung by rung, and the first rung that fails names the failure.
 
+mod children;
 mod climb;
 mod compare;
 mod computed;
@@ -13,6 +14,7 @@ mod standstill;
 mod verdict;
 mod witness;
 
+pub use children::Children;
 pub use climb::{Call, Climb, ClimbError, climb};
 pub use compare::{Compare, UnknownCompare};
 pub use observed::{Difference, Prediction};

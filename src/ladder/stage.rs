@@ -105,7 +105,7 @@ impl<'s> Stage<'s> {
                 child = child.env(name, list);
             }
         }
-        Ok(child.env("XDOCTOR_RUNTIME_COUNTERS", self.file(run, "runtime.%p")))
+        Ok(child.env(RUNTIME_COUNTERS, self.file(run, "runtime.%p")))
     }
 
     /// Ours first, then what the setup gives.
@@ -137,6 +137,9 @@ impl<'s> Stage<'s> {
         Ok(folder)
     }
 }
+
+/// Names the file that a bundled runtime writes its counters to.
+pub(super) const RUNTIME_COUNTERS: &str = "XDOCTOR_RUNTIME_COUNTERS";
 
 /// The variables that the stage puts its own words before.
 const LISTS: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];

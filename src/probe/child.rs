@@ -199,6 +199,13 @@ impl Child {
         self
     }
 
+    /// Takes a variable back that was set for this command.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Child {
+        self.env.retain(|(given, _)| given != name);
+        self
+    }
+
     /// The variable as it was set for this command, if it was.
     pub fn variable(&self, name: &str) -> Option<&OsStr> {
         self.env.iter().rev().find(|(given, _)| given == name).map(|(_, value)| value.as_os_str())
