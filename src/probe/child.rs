@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, set_parent_process_death_signal, setsid};
 
+use super::deadline;
 use super::family::{Family, MARK, Mark};
 use super::interrupt::interrupted;
 use super::listener::{Listener, Stream};
@@ -321,7 +322,7 @@ impl Child {
             Some(Ending::Interrupted)
         } else if streams.into_iter().flatten().any(Capture::is_over) {
             Some(Ending::OutputLimit)
-        } else if started.elapsed() > self.limits.time {
+        } else if started.elapsed() > self.limits.time || deadline::is_over() {
             Some(Ending::TimeLimit)
         } else {
             None

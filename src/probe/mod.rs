@@ -3,6 +3,7 @@
 mod bindings;
 mod child;
 mod counters;
+mod deadline;
 mod exit;
 mod family;
 mod interrupt;
@@ -18,6 +19,7 @@ mod words;
 pub use bindings::{Binding, Observed};
 pub use child::{Child, Ended, Ending, Limits, StartError, shell_word};
 pub use counters::{Counters, CountersError};
+pub use deadline::within;
 pub use interrupt::{interrupted, watch_for_interrupts};
 pub use listener::{Listener, Stream};
 pub use observer::{Call, Image, Object, Observation, Observer, ObserverError, Reason, Row, Unseen, Via};
