@@ -99,6 +99,8 @@ codes! {
     MemoryLimit "memory-limit" Fail,
     ProcessLimit "process-limit" Fail,
     PredictionDiffers "prediction-differs" Fail,
+    NoneHolds "none-holds" Fail,
+    HoldsUnexpectedly "holds-unexpectedly" Fail,
 }
 
 /// What a code means, for the person who meets it.

@@ -201,7 +201,7 @@ mod a_bad_checklist {
         let folder = scratch();
         let text = format!("vars: {{a: 1}}\n{}", checklist("- {id: x, kind: path, path: /}"));
         let run = check(folder.path(), &text, &["--var", "b=2"]).exits(2);
-        assert!(run.stderr.contains("--var b: this checklist declares no such variable"), "{}", run.stderr);
+        assert!(run.stderr.contains("--var b=2: this checklist declares no such variable"), "{}", run.stderr);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Reading a mapping of a checklist field by field: typed, with variables put in, every complaint kept with its place.
+//!
+//! What is asked for here is also what the checklist's JSON Schema is made of, so that the two cannot differ.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use regex::Regex;
 
 use crate::probe::parse_size;
 
+use super::shape::{Asked, Shape};
 use super::variables::Variables;
 use super::yaml::{Entry, Node, Place, Problem, Value};
 
@@ -32,11 +35,9 @@ impl<'a> Reader<'a> {
         self.problems.borrow_mut().push(Problem { place, message: message.into() });
     }
 
-    /// Every complaint, in the order of the file.
-    pub fn finish(self) -> Vec<Problem> {
-        let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|problem| problem.place);
-        problems
+    /// Every complaint so far.
+    pub fn finish(&self) -> Vec<Problem> {
+        self.problems.take()
     }
 
     /// The scalar's text with its variables put in.
@@ -64,7 +65,7 @@ pub struct Fields<'a> {
     entries: &'a [Entry],
     place: Place,
     what: String,
-    asked: RefCell<Vec<&'static str>>,
+    asked: RefCell<Vec<Asked>>,
 }
 
 impl<'a> Fields<'a> {
@@ -97,9 +98,29 @@ impl<'a> Fields<'a> {
 
     /// The field's node, where it is there and not null.
     pub fn node(&self, name: &'static str) -> Option<&'a Node> {
-        self.asked.borrow_mut().push(name);
+        self.shaped(name, || Shape::Anything)
+    }
+
+    /// The field's node, where it is there and not null; a field of this shape belongs here.
+    pub fn shaped(&self, name: &'static str, shape: impl FnOnce() -> Shape) -> Option<&'a Node> {
+        self.ask(name).learn(shape);
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
         (!matches!(entry.value.value, Value::Null)).then_some(&entry.value)
+    }
+
+    fn ask(&self, name: &'static str) -> RefMut<'_, Asked> {
+        RefMut::map(self.asked.borrow_mut(), |asked| {
+            let at = asked.iter().position(|field| field.name == name).unwrap_or_else(|| {
+                asked.push(Asked::new(name));
+                asked.len() - 1
+            });
+            &mut asked[at]
+        })
+    }
+
+    /// Whether the field is there and not null; asking this does not make it one that belongs here.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == name && !matches!(entry.value.value, Value::Null))
     }
 
     /// The result of `read`, or a complaint that the field is missing.
@@ -109,27 +130,28 @@ impl<'a> Fields<'a> {
         wanted: &str,
         read: impl Fn(&Self, &'static str) -> Option<T>,
     ) -> Option<T> {
+        self.ask(name).require(wanted);
         if self.node(name).is_none() {
             self.reader.complain(self.place, format!("{} lacks `{name}`; expected {wanted}", self.what));
-            return None;
         }
+        // Where it is missing, this only tells which type it would have.
         read(self, name)
     }
 
     /// A text.
     pub fn text(&self, name: &'static str) -> Option<String> {
-        self.reader.text(self.node(name)?, &format!("a text for `{name}`"))
+        self.reader.text(self.shaped(name, || Shape::Text)?, &format!("a text for `{name}`"))
     }
 
     /// A path; a relative one starts from the checklist's folder.
     pub fn path(&self, name: &'static str) -> Option<PathBuf> {
-        let text = self.reader.text(self.node(name)?, &format!("a path for `{name}`"))?;
+        let text = self.reader.text(self.shaped(name, || Shape::Path)?, &format!("a path for `{name}`"))?;
         Some(self.reader.base.join(text))
     }
 
     /// One text, or a list of them.
     pub fn texts(&self, name: &'static str) -> Option<Vec<String>> {
-        let node = self.node(name)?;
+        let node = self.shaped(name, || Shape::Texts)?;
         let wanted = format!("a text or a list of texts for `{name}`");
         match &node.value {
             Value::List(items) => items.iter().map(|item| self.reader.text(item, &wanted)).collect(),
@@ -144,6 +166,7 @@ impl<'a> Fields<'a> {
 
     /// `true` or `false`.
     pub fn flag(&self, name: &'static str) -> Option<bool> {
+        self.ask(name).learn(|| Shape::Flag);
         self.parsed(name, "true or false", |text| match text {
             "true" => Some(true),
             "false" => Some(false),
@@ -153,11 +176,13 @@ impl<'a> Fields<'a> {
 
     /// A whole number.
     pub fn integer<T: std::str::FromStr>(&self, name: &'static str) -> Option<T> {
+        self.ask(name).learn(|| Shape::Integer);
         self.parsed(name, "a whole number", |text| text.parse().ok())
     }
 
     /// A span of time: `60s`, `500ms`, `2m`, or seconds.
     pub fn duration(&self, name: &'static str) -> Option<Duration> {
+        self.ask(name).learn(|| Shape::Duration);
         self.parsed(name, "a time such as 60s, 500ms or 2m", parse_duration)
     }
 
@@ -168,6 +193,7 @@ impl<'a> Fields<'a> {
 
     /// One of the words given.
     pub fn choice<T: Copy>(&self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        self.ask(name).learn(|| Shape::Choice(choices.iter().map(|(word, _)| (*word).to_owned()).collect()));
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let wanted = format!("one of {}", words.join(", "));
         self.parsed(name, &wanted, |text| choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value))
@@ -175,8 +201,18 @@ impl<'a> Fields<'a> {
 
     /// One regular expression, or a list of them.
     pub fn patterns(&self, name: &'static str) -> Option<Vec<Regex>> {
-        let place = self.node(name)?.place;
-        let compile = |text: String| match Regex::new(&text) {
+        let place = self.shaped(name, || Shape::Patterns)?.place;
+        self.texts(name)?.into_iter().map(|text| self.compiled(&text, place)).collect()
+    }
+
+    /// One regular expression.
+    pub fn pattern(&self, name: &'static str) -> Option<Regex> {
+        let place = self.shaped(name, || Shape::Text)?.place;
+        self.compiled(&self.text(name)?, place)
+    }
+
+    fn compiled(&self, text: &str, place: Place) -> Option<Regex> {
+        match Regex::new(text) {
             Ok(pattern) => Some(pattern),
             Err(error) => {
                 let reason = error.to_string();
@@ -184,19 +220,14 @@ impl<'a> Fields<'a> {
                 self.reader.complain(place, format!("`{text}` is no regular expression: {reason}"));
                 None
             }
-        };
-        self.texts(name)?.into_iter().map(compile).collect()
+        }
     }
 
     /// `NAME: text` pairs, in the order of the file.
     pub fn pairs(&self, name: &'static str) -> Option<Vec<(String, String)>> {
-        let node = self.node(name)?;
-        let Value::Map(entries) = &node.value else {
-            self.reader.complain(node.place, format!("expected NAME: value pairs for `{name}`, found {}", node.kind()));
-            return None;
-        };
+        self.ask(name).learn(|| Shape::Pairs);
         let wanted = format!("a text in `{name}`");
-        entries
+        self.entries(name)?
             .iter()
             .map(|entry| match entry.value.value {
                 Value::Null => Some((entry.key.clone(), String::new())),
@@ -205,11 +236,47 @@ impl<'a> Fields<'a> {
             .collect()
     }
 
+    /// `NAME: value` pairs of any values, in the order of the file.
+    pub fn entries(&self, name: &'static str) -> Option<&'a [Entry]> {
+        let node = self.node(name)?;
+        let Value::Map(entries) = &node.value else {
+            self.reader.complain(node.place, format!("expected NAME: value pairs for `{name}`, found {}", node.kind()));
+            return None;
+        };
+        Some(entries)
+    }
+
+    /// A list of mappings, each of which is what `of` names.
+    pub fn list(&self, name: &'static str, of: &'static str) -> Option<&'a [Node]> {
+        let node = self.shaped(name, || Shape::ListOf(of))?;
+        match &node.value {
+            Value::List(items) => Some(items),
+            _ => {
+                self.reader.complain(node.place, format!("expected a list for `{name}`, found {}", node.kind()));
+                None
+            }
+        }
+    }
+
+    /// A mapping that is what `of` names, or a list of them.
+    pub fn one_or_more(&self, name: &'static str, of: &'static str) -> Option<&'a [Node]> {
+        let node = self.shaped(name, || Shape::OneOrMore(of))?;
+        match &node.value {
+            Value::List(items) => Some(items),
+            _ => Some(std::slice::from_ref(node)),
+        }
+    }
+
+    /// What was asked for so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.borrow().clone()
+    }
+
     /// Complains of every field that nobody asked for.
     pub fn finish(self) {
         let asked = self.asked.into_inner();
         for entry in self.entries {
-            if !asked.iter().any(|name| *name == entry.key) {
+            if !asked.iter().any(|field| field.name == entry.key) {
                 let message = unknown(&entry.key, &self.what, &asked);
                 self.reader.complain(entry.place, message);
             }
@@ -217,7 +284,7 @@ impl<'a> Fields<'a> {
     }
 
     fn parsed<T>(&self, name: &'static str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let node = self.node(name)?;
+        let node = self.shaped(name, || Shape::Word)?;
         let text = self.reader.text(node, &format!("{wanted} for `{name}`"))?;
         let value = parse(&text);
         if value.is_none() {
@@ -236,10 +303,9 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-fn unknown(key: &str, what: &str, asked: &[&'static str]) -> String {
-    let mut known = asked.to_vec();
+fn unknown(key: &str, what: &str, asked: &[Asked]) -> String {
+    let mut known: Vec<&str> = asked.iter().map(|field| field.name).collect();
     known.sort_unstable();
-    known.dedup();
     let near = known.iter().find(|name| is_near(key, name));
     let hint = near.map_or_else(|| format!("expected one of {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
     format!("unknown field `{key}` in {what}; {hint}")

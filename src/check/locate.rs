@@ -88,9 +88,26 @@ pub fn found(start: &Path) -> Result<Located, LocateError> {
     Ok(Located::SelfCheck(from_bundle(name, text)))
 }
 
+/// The checklist that an include in `from` means: a bundled one by its name (`./NAME` is a file), else a file, a relative
+/// one from the folder of `from`.
+///
+/// # Errors
+/// Where there is none, it cannot be read, or nobody asked for `from` and somebody else can write this one.
+pub(super) fn included(target: &str, from: &Source) -> Result<Source, LocateError> {
+    if let Some((name, text)) = bundled::CHECKLISTS.iter().find(|(name, _)| *name == target) {
+        return Ok(from_bundle(name, text));
+    }
+    let path = from.base.join(target);
+    match from.unasked {
+        _ if !path.exists() => Err(LocateError::Unknown { name: target.to_owned() }),
+        true => trusted(&path),
+        false => read(&path),
+    }
+}
+
 fn from_bundle(name: &str, text: &str) -> Source {
     let base = std::env::current_dir().unwrap_or_else(|_| "/".into());
-    Source { name: format!("{name}.yaml (bundled)").into(), text: text.to_owned(), base }
+    Source { name: format!("{name}.yaml (bundled)").into(), text: text.to_owned(), base, unasked: false }
 }
 
 fn read(path: &Path) -> Result<Source, LocateError> {
@@ -101,7 +118,7 @@ fn read(path: &Path) -> Result<Source, LocateError> {
 fn trusted(path: &Path) -> Result<Source, LocateError> {
     let unreadable = |source| LocateError::Unreadable { path: path.to_owned(), source };
     let refuse = |reason: String| Err(LocateError::Untrusted { path: path.to_owned(), reason });
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut file = Source::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     let me = rustix::process::geteuid().as_raw();
     if metadata.uid() != me {
@@ -109,6 +126,6 @@ fn trusted(path: &Path) -> Result<Source, LocateError> {
     } else if metadata.mode() & 0o002 != 0 {
         refuse(format!("everybody can write it (mode {:o})", metadata.mode() & 0o7777))
     } else {
-        Source::from_file(&mut file, path).map_err(unreadable)
+        Source::from_file(&mut file, path).map(|source| Source { unasked: true, ..source }).map_err(unreadable)
     }
 }

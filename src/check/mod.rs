@@ -2,27 +2,42 @@
 //!
 //! A checklist is YAML: variables, steps, and checks, each of a kind that lives in a file of its own under `kinds/`.
 
+mod attempt;
 mod bundled;
 mod checklist;
+mod combine;
+mod complaint;
+mod conclude;
+mod declarations;
+mod document;
+mod entry;
 mod fields;
 mod finding;
+mod include;
 mod kinds;
 mod locate;
+mod matrix;
 mod outcome;
 mod run;
+mod schedule;
 mod select;
+mod shape;
 mod variables;
 mod verdict;
+mod when;
 mod yaml;
 
+pub use attempt::Attempts;
 pub use bundled::CHECKLISTS;
-pub use checklist::{BadChecklist, Check, Checklist, Source, Step};
+pub use checklist::{Check, Checklist, Source, Step};
+pub use complaint::{BadChecklist, Complaint};
 pub use fields::parse_duration;
 pub use finding::{Finding, Open};
 pub use kinds::{Context, Found, Kind};
 pub use locate::{FILE_NAME, LocateError, Located, found, named};
 pub use outcome::{Location, Outcome, Status, StepOutcome, Summary};
-pub use run::{Options, Results, run};
+pub use run::{Event, Options, Results, run, run_told};
 pub use select::{BadSelection, Selection};
 pub use variables::Variables;
+pub use when::Condition;
 pub use yaml::{Place, Problem};

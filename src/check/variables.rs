@@ -29,6 +29,24 @@ impl Variables {
         self.values.contains_key(name)
     }
 
+    /// The value of a declared variable, where it has one.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name)?.as_deref()
+    }
+
+    /// Every name that was declared, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    /// These variables, and more of them, which beat those of the same name.
+    #[must_use]
+    pub fn with(&self, more: &[(String, String)]) -> Variables {
+        let mut all = self.clone();
+        more.iter().for_each(|(name, value)| all.set(name, Some(value.clone())));
+        all
+    }
+
     /// Every variable that has a value, by name.
     pub fn known(&self) -> BTreeMap<&str, &str> {
         self.values.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?))).collect()

@@ -119,7 +119,6 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         None => check::found(&std::env::current_dir().context("the working folder")?),
     };
     let located = located.map_err(not_to_be_had)?;
-    let selection = Selection::new(&args.only, &args.skip)?;
     let scratch = scratch()?;
     let mut given = args.vars.clone();
     let source = match &located {
@@ -135,6 +134,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         }
     };
     let checklist = Checklist::parse(source, &given).map_err(unusable)?;
+    let selection = Selection::new(&args.only, &args.skip, &checklist)?;
     if args.list {
         return list(&checklist, &selection, output);
     }
@@ -185,12 +185,12 @@ fn not_to_be_had(error: LocateError) -> anyhow::Error {
 
 /// The first complaint's place stands for all of them in JSON; the message holds them all.
 fn unusable(bad: BadChecklist) -> anyhow::Error {
-    let place = bad.problems.first().map(|problem| problem.place);
+    let first = bad.complaints.first();
     anyhow!(Unusable {
         message: bad.to_string(),
-        file: Some(bad.file),
-        line: place.map(|place| place.line),
-        column: place.map(|place| place.column),
+        file: first.map(|complaint| complaint.file.clone()),
+        line: first.map(|complaint| complaint.place.line),
+        column: first.map(|complaint| complaint.place.column),
     })
 }
 
