@@ -27,6 +27,11 @@ fn names() -> Vec<String> {
     xdoctor(["schema"]).exits(0).stdout.lines().map(str::to_owned).collect()
 }
 
+/// Those of what a command writes: people write checklists, and `tests/check_schema.rs` holds their schema to its readers.
+fn documents() -> Vec<String> {
+    names().into_iter().filter(|name| name != "checklist").collect()
+}
+
 /// Schemas that have no `$id` yet, and not a description for every member.
 const TO_BE_DESCRIBED: &[&str] = &["diff", "map", "symbols"];
 
@@ -81,7 +86,7 @@ mod every_schema {
 
     #[test]
     fn has_the_name_that_its_documents_give_it() {
-        for name in names() {
+        for name in documents() {
             let schema = schema(&name);
             assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
             assert_eq!(schema["properties"]["schema"]["const"], format!("xdoctor/{name}/1"));
@@ -94,7 +99,7 @@ mod every_schema {
 
     #[test]
     fn describes_each_member_allows_no_other_and_requires_all_but_what_a_flag_brings() {
-        for name in names() {
+        for name in documents() {
             let described = !TO_BE_DESCRIBED.contains(&name.as_str());
             assert!(closed_objects(&name, &schema(&name), described) > 0, "{name}");
         }

@@ -152,7 +152,8 @@ fn condition(reader: &Reader<'_>, node: &Node) -> Option<Condition> {
     condition
 }
 
-const SUBJECTS: [&str; 8] = ["var", "env", "host", "exists", "command_on_path", "not", "any_of", "all_of"];
+/// What a condition may be about.
+pub(super) const SUBJECTS: [&str; 8] = ["var", "env", "host", "exists", "command_on_path", "not", "any_of", "all_of"];
 
 /// One condition: exactly one subject, and for a value how it is tested.
 pub(super) fn of(fields: &Fields<'_>) -> Option<Condition> {

@@ -8,11 +8,13 @@ use clap::builder::PossibleValuesParser;
 use super::output::Format;
 use super::{Exit, Output};
 
-/// The schemas that ship with xdoctor: each document's name, and the text of its schema.
+/// The schemas that ship with xdoctor: each document's name, and the text of its schema. All but `checklist`, which people
+/// write, are of what a command writes.
 const SCHEMAS: &[(&str, &str)] = &[
     ("bindings", include_str!("../../checks/schema/bindings.json")),
     ("bundle", include_str!("../../checks/schema/bundle.json")),
     ("check", include_str!("../../checks/schema/check.json")),
+    ("checklist", include_str!("../../checks/schema/checklist.json")),
     ("codes", include_str!("../../checks/schema/codes.json")),
     ("coverage", include_str!("../../checks/schema/coverage.json")),
     ("deps", include_str!("../../checks/schema/deps.json")),
@@ -25,7 +27,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("trace", include_str!("../../checks/schema/trace.json")),
 ];
 
-/// Print the JSON Schema (draft 2020-12) of what a command writes with --format json
+/// Print the JSON Schema (draft 2020-12) of a checklist, or of what a command writes with --format json
 ///
 /// A document names its schema in its first member: "xdoctor/check/1" is the first version of `check`. Where a command
 /// ends with exit status 2, its document is `error`.
@@ -33,6 +35,7 @@ const SCHEMAS: &[(&str, &str)] = &[
 /// Examples:
 ///   xdoctor schema
 ///   xdoctor schema check > check.schema.json
+///   xdoctor schema checklist > checklist.schema.json       for an editor, while writing one
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

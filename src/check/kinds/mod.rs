@@ -61,10 +61,12 @@ pub trait Kind: Debug + Send + Sync {
     fn run(&self, context: &Context<'_>) -> Found;
 }
 
-/// Reads the parameters of one kind from a check's fields.
+/// Reads the parameters of one kind from a check's fields: all of them, whatever the others hold, since the checklist's
+/// schema is made of what is asked for.
 pub(super) type Parse = fn(&Fields<'_>) -> Option<Arc<dyn Kind>>;
 
-const KINDS: &[(&str, Parse)] = &[
+/// Every kind, by its name.
+pub(super) const KINDS: &[(&str, Parse)] = &[
     ("bindings", bindings::parse),
     ("build", build::parse),
     ("command", command::parse),
