@@ -790,3 +790,47 @@ mod matrix {
         assert_eq!(said.matches("unknown field `pth`").count(), 1, "{said}");
     }
 }
+
+mod progress {
+    use super::*;
+
+    /// All that a terminal sees of a run that takes so many seconds, of which the one line at the bottom is progress.
+    fn seen(seconds: &str, args: &str, env: &[(&str, &str)]) -> Option<String> {
+        let script = || std::process::Command::new("script");
+        if !support::require(script().arg("--version").output().is_ok(), "script") {
+            return None;
+        }
+        let folder = scratch();
+        let file = folder.path().join("c.yaml");
+        let text = checklist(
+            "",
+            &format!("- {{id: slow, kind: command, run: [sleep, '{seconds}']}}\n- {{id: quick, kind: path, path: /}}"),
+        );
+        fs::write(&file, text).expect("written");
+        let line = format!("{} check {} --jobs 2 {args}", env!("CARGO_BIN_EXE_xdoctor"), file.display());
+        let mut script = script();
+        script.args(["-qec", &line, "/dev/null"]).env_remove("CI").env("TERM", "xterm").envs(env.iter().copied());
+        let output = script.stdin(std::process::Stdio::null()).output().expect("runs");
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    #[test]
+    fn is_shown_on_a_terminal_for_a_run_that_takes_long_with_what_it_waits_for() {
+        let Some(seen) = seen("1.5", "", &[]) else { return };
+        says(&seen, &["1 of 2 checks, ", ": slow"]);
+        let end = seen.rsplit("\u{1b}[2K").next().expect("the report");
+        assert!(end.contains("2 passed") && !end.contains("of 2 checks"), "taken off the screen: {seen:?}");
+        says(&seen, &["  1.5"]);
+    }
+
+    #[test]
+    fn is_not_shown_for_a_short_run_nor_in_ci_nor_where_it_is_not_wanted_nor_in_a_pipe() {
+        for (seconds, args, env) in [("0", "", &[][..]), ("1", "", &[("CI", "true")]), ("1", "-q", &[])] {
+            let Some(seen) = seen(seconds, args, env) else { return };
+            assert!(seen.contains("2 passed") && !seen.contains("of 2 checks, "), "{seconds} {args} {env:?}: {seen:?}");
+        }
+        let folder = scratch();
+        let text = checklist("", "- {id: slow, kind: command, run: [sleep, '1']}");
+        assert_eq!(check(folder.path(), &text, &[]).exits(0).stderr, "");
+    }
+}

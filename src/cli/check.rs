@@ -1,5 +1,7 @@
 //! `xdoctor check`: runs a checklist.
 
+mod progress;
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -149,7 +151,9 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     if let Some(folder) = &args.log {
         fs::create_dir_all(folder).with_context(|| format!("cannot keep logs in {}", folder.display()))?;
     }
-    let results = check::run(&checklist, &options);
+    let bar = progress::Bar::new(output.quiet);
+    let results = check::run_told(&checklist, &options, &|event| bar.tell(event));
+    bar.clear();
     let exit = exit(&results, args);
     let run = Run {
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),

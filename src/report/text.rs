@@ -70,7 +70,9 @@ pub fn outcome(out: &mut String, check: &Outcome, again: Option<&str>, style: St
         Status::Undetermined => " undetermined",
     };
     let code = check.code.map(|code| format!(" [{code}]")).unwrap_or_default();
-    let head = format!("{}  {}{}{}", check.title, check.id.dimmed(), word.bold(), code);
+    let long = check.seconds >= LONG || style.verbose;
+    let time = if long { format!("  {:.2} s", check.seconds).dimmed().to_string() } else { String::new() };
+    let head = format!("{}  {}{}{}{time}", check.title, check.id.dimmed(), word.bold(), code);
     line(out, &format!("  {} {head}", mark(check.status, style)));
     let bad = !matches!(check.status, Status::Pass | Status::Skip);
     if let Some(reason) = &check.reason {
@@ -102,6 +104,8 @@ pub fn outcome(out: &mut String, check: &Outcome, again: Option<&str>, style: St
     }
 }
 
+/// From so many seconds on, a check's time is worth a word; `-v` shows all.
+const LONG: f64 = 1.0;
 /// Lines of evidence for what holds; `-v` shows all.
 const SHOWN: usize = 3;
 const INDENT: usize = 6;
