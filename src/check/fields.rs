@@ -6,6 +6,7 @@ use std::cell::{RefCell, RefMut};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use globset::{Glob, GlobMatcher};
 use regex::Regex;
 
 use crate::probe::parse_size;
@@ -223,6 +224,25 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// One glob, or a list of them; `*` goes across `/`.
+    pub fn globs(&self, name: &'static str) -> Option<Vec<GlobMatcher>> {
+        let place = self.node(name)?.place;
+        let compile = |text: String| match Glob::new(&text) {
+            Ok(glob) => Some(glob.compile_matcher()),
+            Err(error) => {
+                self.reader.complain(place, format!("`{text}` is no glob: {}", error.kind()));
+                None
+            }
+        };
+        self.texts(name)?.into_iter().map(compile).collect()
+    }
+
+    /// A mapping in this one, which is what `of` names; the caller finishes it.
+    pub fn mapping(&self, name: &'static str, of: &'static str) -> Option<Fields<'a>> {
+        let node = self.shaped(name, || Shape::Mapping(of))?;
+        Fields::new(self.reader, node, format!("`{name}`"))
+    }
+
     /// `NAME: text` pairs, in the order of the file.
     pub fn pairs(&self, name: &'static str) -> Option<Vec<(String, String)>> {
         self.ask(name).learn(|| Shape::Pairs);
@@ -283,7 +303,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn parsed<T>(&self, name: &'static str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    /// What `parse` makes of a text; `wanted` says what it takes.
+    pub fn parsed<T>(&self, name: &'static str, wanted: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let node = self.shaped(name, || Shape::Word)?;
         let text = self.reader.text(node, &format!("{wanted} for `{name}`"))?;
         let value = parse(&text);

@@ -9,6 +9,7 @@ mod combine;
 mod complaint;
 mod conclude;
 mod declarations;
+mod digest;
 mod document;
 mod entry;
 mod fields;

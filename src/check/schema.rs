@@ -182,6 +182,14 @@ fn forms() -> Map<String, Value> {
         ("flag", word(&["boolean", "null"], "^(true|false)$")),
         ("integer", word(&["integer", "null"], "^[+-]?[0-9]+$")),
         ("duration", word(&["number", "null"], r"^\+?[0-9.]+(ms|s|m|h)?$")),
+        (
+            "range",
+            json!({
+                "type": ["object", "null"],
+                "properties": { "min": { "$ref": "#/$defs/text" }, "max": { "$ref": "#/$defs/text" } },
+                "additionalProperties": false,
+            }),
+        ),
         ("pairs", json!({ "type": ["object", "null"], "additionalProperties": { "$ref": "#/$defs/text" } })),
         (
             "lists",

@@ -1,12 +1,11 @@
 //! `library`: an installed library is there, is ELF, and is the one meant.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
+use crate::check::digest::{Digest, sha256};
 use crate::check::fields::Fields;
 use crate::check::finding::Finding;
 use crate::code::Code;
@@ -62,7 +61,7 @@ impl Kind for LibraryCheck {
         };
         let mut finding = Finding::default();
         match sha256(&self.path) {
-            Ok((hash, size)) => self.look_at_file(&hash, size, &mut finding),
+            Ok(Digest { sha256, size }) => self.look_at_file(&sha256, size, &mut finding),
             Err(error) => return Finding::undetermined(format!("{path}: {error}")).into(),
         }
         self.look_at_names(&library, &mut finding);
@@ -122,24 +121,4 @@ impl LibraryCheck {
 
 fn or_none(text: &str) -> &str {
     if text.is_empty() { "nothing" } else { text }
-}
-
-fn sha256(path: &Path) -> io::Result<(String, u64)> {
-    let mut hasher = Sha256::new();
-    let size = io::copy(&mut File::open(path)?, &mut HashWriter(&mut hasher))?;
-    Ok((hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), size))
-}
-
-/// Feeds a hash from anything that can be copied.
-struct HashWriter<'a>(&'a mut Sha256);
-
-impl io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

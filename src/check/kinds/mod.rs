@@ -1,17 +1,21 @@
 //! The kinds of check, one file each: which fields it reads, and what it does.
 
+mod accounts;
 mod bindings;
+mod bounds;
 mod build;
 mod command;
 mod coverage;
 mod deps;
 mod git;
+mod hash;
 mod library;
 mod loads;
 mod modelled;
 mod path;
 mod smoke;
 mod symbols;
+mod tree;
 
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
@@ -73,11 +77,13 @@ pub(super) const KINDS: &[(&str, Parse)] = &[
     ("coverage", coverage::parse),
     ("deps", deps::parse),
     ("git", git::parse),
+    ("hash", hash::parse),
     ("library", library::parse),
     ("loads", loads::parse),
     ("path", path::parse),
     ("smoke", smoke::parse),
     ("symbols", symbols::parse),
+    ("tree", tree::parse),
 ];
 
 /// Reads `kind`: how the fields that belong to it are read.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use globset::{Glob, GlobMatcher};
+use globset::GlobMatcher;
 
 use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
@@ -32,7 +32,7 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let check = SymbolsCheck {
         path: path.clone().unwrap_or_default(),
         defines: fields.texts("defines").unwrap_or_default(),
-        lacks: globs(fields, "lacks"),
+        lacks: fields.globs("lacks").unwrap_or_default(),
         api: fields.choice("api", &apis),
         lacks_api: fields.choice("lacks_api", &apis),
         map: fields.path("map"),
@@ -45,20 +45,6 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         fields.reader().complain(fields.place(), message);
     }
     path.map(|_| Arc::new(check) as Arc<dyn Kind>)
-}
-
-fn globs(fields: &Fields<'_>, name: &'static str) -> Vec<GlobMatcher> {
-    let mut globs = Vec::new();
-    for text in fields.texts(name).unwrap_or_default() {
-        match Glob::new(&text) {
-            Ok(glob) => globs.push(glob.compile_matcher()),
-            Err(error) => {
-                let place = fields.node(name).map_or(fields.place(), |node| node.place);
-                fields.reader().complain(place, format!("`{text}` is no glob: {error}"));
-            }
-        }
-    }
-    globs
 }
 
 impl Kind for SymbolsCheck {
