@@ -227,14 +227,22 @@ impl<'a> Fields<'a> {
     /// One glob, or a list of them; `*` goes across `/`.
     pub fn globs(&self, name: &'static str) -> Option<Vec<GlobMatcher>> {
         let place = self.node(name)?.place;
-        let compile = |text: String| match Glob::new(&text) {
-            Ok(glob) => Some(glob.compile_matcher()),
-            Err(error) => {
-                self.reader.complain(place, format!("`{text}` is no glob: {}", error.kind()));
-                None
-            }
-        };
-        self.texts(name)?.into_iter().map(compile).collect()
+        self.texts(name)?.iter().map(|text| self.glob(text, place)).collect()
+    }
+
+    /// `NAME: glob` pairs, in the order of the file.
+    pub fn glob_pairs(&self, name: &'static str) -> Option<Vec<(String, GlobMatcher)>> {
+        let place = self.node(name)?.place;
+        let pairs = self.pairs(name)?.into_iter();
+        pairs.map(|(key, text)| Some((key, self.glob(&text, place)?))).collect()
+    }
+
+    fn glob(&self, text: &str, place: Place) -> Option<GlobMatcher> {
+        let glob = Glob::new(text);
+        if let Err(error) = &glob {
+            self.reader.complain(place, format!("`{text}` is no glob: {}", error.kind()));
+        }
+        glob.ok().map(|glob| glob.compile_matcher())
     }
 
     /// A mapping in this one, which is what `of` names; the caller finishes it.

@@ -48,6 +48,11 @@ impl Bounds {
         says_something.then_some(bounds)
     }
 
+    /// Whether the number is too small.
+    pub(super) fn is_above(&self, number: u64) -> bool {
+        self.min.is_some_and(|min| number < min)
+    }
+
     /// Whether the number lies between the ends.
     pub(super) fn admit(&self, number: u64) -> bool {
         self.min.is_none_or(|min| number >= min) && self.max.is_none_or(|max| number <= max)

@@ -1,4 +1,5 @@
-//! `build`: a build tree is there, was configured from the source tree meant, and its products are up to date.
+//! `build`: a build tree is there, was configured from the source tree meant and with the options meant, and its products
+//! are up to date.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 
+use super::build_options::Options;
+use super::cmake::Cache;
 use super::{Context, Found, Kind, git};
 
 #[derive(Debug)]
@@ -19,6 +22,8 @@ struct BuildCheck {
     path: PathBuf,
     /// Where it must have been configured from.
     source: Option<PathBuf>,
+    /// How it must have been.
+    options: Options,
     /// What its products must not be older than.
     newer_than: Option<PathBuf>,
     products: Vec<String>,
@@ -29,18 +34,20 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let source = fields.path("source");
     let newer_than = fields.path("newer_than").or_else(|| source.clone());
     let products = fields.texts("products").unwrap_or_default();
-    if source.is_none() && products.is_empty() {
-        fields
-            .reader()
-            .complain(fields.place(), "a check of kind `build` needs `source` or `products`: it asks for nothing");
+    let options = Options::read(fields);
+    if source.is_none() && products.is_empty() && options.ask_nothing() {
+        let message = "a check of kind `build` asks for nothing; expected one of source, products, build_type, compiler, \
+                       cache, flags, lacks_flags, link_flags, lacks_link_flags";
+        fields.reader().complain(fields.place(), message);
     }
-    Some(Arc::new(BuildCheck { path: path?, source, newer_than, products }))
+    Some(Arc::new(BuildCheck { path: path?, source, options, newer_than, products }))
 }
 
 impl Kind for BuildCheck {
     fn title(&self) -> String {
         match &self.source {
             Some(source) => format!("{} was built from {}", self.path.display(), source.display()),
+            None if self.products.is_empty() => format!("{} was built with the options meant", self.path.display()),
             None => format!("{} is up to date", self.path.display()),
         }
     }
@@ -57,6 +64,7 @@ impl Kind for BuildCheck {
             return finding.into();
         }
         self.look_at_configuration(&mut finding);
+        self.options.judge_command_lines(&self.path, &self.configure_again(), &mut finding);
         self.look_at_products(&mut finding);
         finding.into()
     }
@@ -64,15 +72,21 @@ impl Kind for BuildCheck {
 
 impl BuildCheck {
     fn look_at_configuration(&self, finding: &mut Finding) {
-        let Some(source) = &self.source else { return };
-        let cache = self.path.join("CMakeCache.txt");
-        let Ok(text) = fs::read_to_string(&cache) else {
-            let expected = format!("{}, as CMake leaves it", cache.display());
-            finding.violates(Diagnosis::new(Code::FileMissing, expected, "no such file, or not readable"));
+        if self.source.is_none() && !self.options.ask_cache() {
             return;
+        }
+        let cache = match Cache::read(&self.path) {
+            Ok(cache) => cache,
+            Err(error) => {
+                let expected = format!("{}, as CMake leaves it", self.path.join("CMakeCache.txt").display());
+                let actual = format!("it cannot be read: {error}");
+                return finding.violates(Diagnosis::new(Code::FileMissing, expected, actual));
+            }
         };
-        // `CMAKE_HOME_DIRECTORY:INTERNAL=/path`: where the top CMakeLists.txt of this build lies.
-        let home = text.lines().find_map(|line| line.strip_prefix("CMAKE_HOME_DIRECTORY:INTERNAL="));
+        self.options.judge_cache(&cache, &self.configure_again(), finding);
+        let Some(source) = &self.source else { return };
+        // Where the top CMakeLists.txt of this build lies.
+        let home = cache.get("CMAKE_HOME_DIRECTORY");
         match home.map(Path::new) {
             Some(home) if same_folder(home, source) => finding.saw(format!("configured from {}", home.display())),
             home => {
@@ -80,10 +94,15 @@ impl BuildCheck {
                 let actual = home.map_or("no CMAKE_HOME_DIRECTORY in CMakeCache.txt".to_owned(), |home| {
                     format!("configured from {}", home.display())
                 });
-                let fix = format!("cmake -S {} -B {} --fresh", source.display(), self.path.display());
+                let fix = self.configure_again();
                 finding.violates(Diagnosis::new(Code::BuildOfOtherSource, expected, actual).mended_by(fix));
             }
         }
+    }
+
+    fn configure_again(&self) -> String {
+        let source = self.source.as_ref().map_or("SOURCE".to_owned(), |source| source.display().to_string());
+        format!("cmake -S {source} -B {} --fresh", self.path.display())
     }
 
     fn rebuild(&self) -> String {

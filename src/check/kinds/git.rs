@@ -1,15 +1,18 @@
-//! `git`: a source tree is a repository, at the commit wanted, clean, with its submodules.
+//! `git`: a source tree is a repository, at the commit wanted (or after it, or before it), clean, with its submodules, and
+//! from where it should be.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use git2::{ErrorCode, Repository, Status, StatusOptions, SubmoduleIgnore, SubmoduleStatus};
+use git2::{Commit, ErrorCode, Repository, Status, StatusOptions, SubmoduleIgnore, SubmoduleStatus};
+use globset::GlobMatcher;
 
 use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 
+use super::remotes::{Matching, without_credentials};
 use super::{Context, Found, Kind};
 
 #[derive(Debug)]
@@ -17,6 +20,14 @@ struct GitCheck {
     path: PathBuf,
     commit: Option<String>,
     branch: Option<String>,
+    /// A tag that must stand on this very commit.
+    tag: Option<String>,
+    /// The URL that one of the remotes must have.
+    remotes: Vec<GlobMatcher>,
+    /// Revisions that HEAD must be part of the history of.
+    ancestor_of: Vec<String>,
+    /// Revisions that must be part of HEAD's history.
+    contains: Vec<String>,
     clean: bool,
     submodules: bool,
 }
@@ -30,10 +41,23 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         let message = format!("expected a commit id of 4 to 40 hexadecimal digits for `commit`, found `{commit}`");
         fields.reader().complain(node.place, message);
     }
-    let branch = fields.text("branch");
-    let clean = fields.flag("clean").unwrap_or(false);
-    let submodules = fields.flag("submodules").unwrap_or(false);
-    Some(Arc::new(GitCheck { path: path?, commit, branch, clean, submodules }))
+    let check = GitCheck {
+        path: path.clone().unwrap_or_default(),
+        commit,
+        branch: fields.text("branch").filter(|branch| !branch.is_empty()),
+        tag: fields.text("tag").filter(|tag| !tag.is_empty()),
+        remotes: fields.globs("remote").unwrap_or_default(),
+        ancestor_of: revisions(fields, "ancestor_of"),
+        contains: revisions(fields, "contains"),
+        clean: fields.flag("clean").unwrap_or(false),
+        submodules: fields.flag("submodules").unwrap_or(false),
+    };
+    path.map(|_| Arc::new(check) as Arc<dyn Kind>)
+}
+
+/// A variable that is left empty asks for nothing.
+fn revisions(fields: &Fields<'_>, name: &'static str) -> Vec<String> {
+    fields.texts(name).unwrap_or_default().into_iter().filter(|revision| !revision.is_empty()).collect()
 }
 
 impl Kind for GitCheck {
@@ -49,6 +73,8 @@ impl Kind for GitCheck {
         let mut finding = Finding::default();
         let looked = self
             .look_at_head(&repository, &mut finding)
+            .and_then(|()| self.look_at_history(&repository, &mut finding))
+            .and_then(|()| self.look_at_remotes(&repository, &mut finding))
             .and_then(|()| self.look_for_changes(&repository, &mut finding))
             .and_then(|()| self.look_at_submodules(&repository, &mut finding));
         if let Err(error) = looked {
@@ -104,6 +130,128 @@ impl GitCheck {
         if let Some(wanted) = self.branch.as_deref().filter(|wanted| branch != Some(wanted)) {
             let actual = branch.map_or_else(|| "no branch (detached HEAD)".to_owned(), |name| format!("branch {name}"));
             finding.violates(Diagnosis::new(Code::WrongCommit, format!("branch {wanted}"), actual));
+        }
+        Ok(())
+    }
+
+    fn look_at_history(&self, repository: &Repository, finding: &mut Finding) -> Result<(), git2::Error> {
+        if self.tag.is_none() && self.ancestor_of.is_empty() && self.contains.is_empty() {
+            return Ok(());
+        }
+        let head = match repository.head() {
+            Ok(head) => head.peel_to_commit()?,
+            // There is no commit, and that has been said.
+            Err(error) if error.code() == ErrorCode::UnbornBranch => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if let Some(tag) = &self.tag {
+            self.look_at_tag(tag, repository, &head, finding)?;
+        }
+        for revision in &self.ancestor_of {
+            let Some(commit) = self.known(revision, repository, finding)? else { continue };
+            let holds = commit.id() == head.id() || repository.graph_descendant_of(commit.id(), head.id())?;
+            let expected = format!("HEAD in the history of {revision}");
+            self.judge_history(holds, revision, &expected, repository, finding);
+        }
+        for revision in &self.contains {
+            let Some(commit) = self.known(revision, repository, finding)? else { continue };
+            let holds = commit.id() == head.id() || repository.graph_descendant_of(head.id(), commit.id())?;
+            let expected = format!("{revision} in the history of HEAD");
+            self.judge_history(holds, revision, &expected, repository, finding);
+        }
+        Ok(())
+    }
+
+    fn look_at_tag(
+        &self,
+        tag: &str,
+        repository: &Repository,
+        head: &Commit<'_>,
+        finding: &mut Finding,
+    ) -> Result<(), git2::Error> {
+        let expected = format!("tag {tag} on HEAD");
+        let path = self.path.display();
+        let (actual, fix) = match repository.find_reference(&format!("refs/tags/{tag}")) {
+            Ok(reference) => {
+                let tagged = reference.peel_to_commit()?.id();
+                if tagged == head.id() {
+                    finding.saw(expected);
+                    return Ok(());
+                }
+                (format!("tag {tag} on {tagged}, HEAD at {}", head.id()), format!("git -C {path} checkout {tag}"))
+            }
+            Err(error) if error.code() == ErrorCode::NotFound => {
+                (format!("no tag {tag} in the repository"), format!("git -C {path} fetch --tags"))
+            }
+            Err(error) => return Err(error),
+        };
+        finding.violates(Diagnosis::new(Code::WrongCommit, expected, actual).mended_by(fix));
+        Ok(())
+    }
+
+    /// The commit of a revision. One that is not here may exist elsewhere all the same.
+    fn known<'a>(
+        &self,
+        revision: &str,
+        repository: &'a Repository,
+        finding: &mut Finding,
+    ) -> Result<Option<Commit<'a>>, git2::Error> {
+        let found = repository.revparse_single(revision).and_then(|object| object.peel_to_commit());
+        match found {
+            Ok(commit) => Ok(Some(commit)),
+            Err(error)
+                if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Ambiguous) =>
+            {
+                let path = self.path.display();
+                let reason = format!("{revision} names no commit in {path}: {}", error.message());
+                let fix = format!("git -C {path} fetch --all --tags");
+                finding.open = Some(Open::Undetermined { reason, code: None, fix: Some(fix) });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn judge_history(
+        &self,
+        holds: bool,
+        revision: &str,
+        expected: &str,
+        repository: &Repository,
+        finding: &mut Finding,
+    ) {
+        let path = self.path.display();
+        if holds {
+            finding.saw(expected);
+        } else if repository.is_shallow() {
+            let reason = format!("{path} is a shallow clone: whether {revision} is related to HEAD cannot be seen");
+            let fix = Some(format!("git -C {path} fetch --unshallow"));
+            finding.open = Some(Open::Undetermined { reason, code: None, fix });
+        } else {
+            let fix = format!("git -C {path} log --oneline --graph HEAD {revision}, then merge, rebase or check out");
+            finding.violates(Diagnosis::new(Code::WrongCommit, expected, "it is not").mended_by(fix));
+        }
+    }
+
+    fn look_at_remotes(&self, repository: &Repository, finding: &mut Finding) -> Result<(), git2::Error> {
+        if self.remotes.is_empty() {
+            return Ok(());
+        }
+        let mut urls = Vec::new();
+        for name in repository.remotes()?.iter().flatten().flatten() {
+            if let Ok(url) = repository.find_remote(name)?.url() {
+                urls.push((name.to_owned(), without_credentials(url)));
+            }
+        }
+        let shown: Vec<String> = urls.iter().map(|(name, url)| format!("{name} {url}")).collect();
+        for wanted in &self.remotes {
+            if let Some((name, url)) = urls.iter().find(|(_, url)| wanted.matches_url(url)) {
+                finding.saw(format!("remote {name} is {url}"));
+                continue;
+            }
+            let expected = format!("a remote with the URL {}", without_credentials(wanted.glob().glob()));
+            let actual = if shown.is_empty() { "no remote".to_owned() } else { listed(&shown) };
+            finding.violates(Diagnosis::new(Code::WrongRemote, expected, actual));
         }
         Ok(())
     }

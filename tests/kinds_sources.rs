@@ -1,0 +1,192 @@
+//! The kinds `git` and `build`: the source tree that is meant, and a build of it with the options meant.
+
+#[path = "support/kinds.rs"]
+mod kinds;
+mod support;
+#[path = "support/xdoctor.rs"]
+mod xdoctor;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use kinds::{Place, has};
+
+fn run(folder: &Path, program: &str, args: &[&str]) -> String {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(folder);
+    for (name, value) in [("NAME", "A"), ("EMAIL", "a@example.org")] {
+        command.env(format!("GIT_AUTHOR_{name}"), value).env(format!("GIT_COMMITTER_{name}"), value);
+    }
+    let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+mod git {
+    use super::*;
+
+    /// A repository: first, then second (v1, on main) and beside it side.
+    fn repository() -> Place {
+        let place = Place::new();
+        fs::create_dir(place.path("tree")).expect("made");
+        place.git(&["init", "-q", "-b", "main"]);
+        for (name, branch) in [("first", "main"), ("side", "side"), ("second", "main")] {
+            if branch == "side" {
+                place.git(&["checkout", "-q", "-b", "side"]);
+            } else if name == "second" {
+                place.git(&["checkout", "-q", "main"]);
+            }
+            place.write(&format!("tree/{name}"), name);
+            place.git(&["add", "."]);
+            place.git(&["commit", "-q", "-m", name]);
+        }
+        place.git(&["tag", "-a", "-m", "v1", "v1"]);
+        place
+    }
+
+    impl Place {
+        fn git(&self, args: &[&str]) -> String {
+            run(&self.path("tree"), "git", args)
+        }
+    }
+
+    #[test]
+    fn at_the_tag_and_on_the_branch_wanted_passes() {
+        let place = repository();
+        has(&place.passes("kind: git\npath: tree\ntag: v1\nbranch: main"), "tag v1 on HEAD");
+        place.git(&["checkout", "-q", "side"]);
+        let said = place.fails("kind: git\npath: tree\ntag: v1", "wrong-commit");
+        has(&said, "fix git -C");
+        has(&said, "checkout v1");
+        has(&place.fails("kind: git\npath: tree\ntag: v2", "wrong-commit"), "fetch --tags");
+        place.fails("kind: git\npath: tree\nbranch: main", "wrong-commit");
+    }
+
+    #[test]
+    fn whose_history_holds_what_it_should_passes_and_otherwise_fails() {
+        let place = repository();
+        let first = place.git(&["rev-parse", "HEAD~1"]);
+        place.passes(&format!("kind: git\npath: tree\ncontains: [{first}, v1, HEAD]"));
+        has(&place.fails("kind: git\npath: tree\ncontains: side", "wrong-commit"), "side in the history of HEAD");
+        place.git(&["checkout", "-q", &first]);
+        place.passes("kind: git\npath: tree\nancestor_of: [main, side, v1]");
+        place.git(&["checkout", "-q", "side"]);
+        has(&place.fails("kind: git\npath: tree\nancestor_of: main", "wrong-commit"), "HEAD in the history of main");
+    }
+
+    #[test]
+    fn that_does_not_know_a_commit_cannot_say_whether_it_is_in_its_history() {
+        let place = repository();
+        let check = format!("kind: git\npath: tree\ncontains: {}", "d".repeat(40));
+        has(&place.is_undetermined(&check), "names no commit");
+        let url = format!("file://{}", place.path("tree").display());
+        run(&place.path("."), "git", &["clone", "-q", "--depth=1", &url, "shallow"]);
+        let first = place.git(&["rev-parse", "HEAD~1"]);
+        has(&place.is_undetermined(&format!("kind: git\npath: shallow\ncontains: {first}")), "names no commit");
+    }
+
+    #[test]
+    fn has_the_remote_wanted_and_never_shows_the_credentials_in_it() {
+        let place = repository();
+        has(&place.fails("kind: git\npath: tree\nremote: https://example.org/x", "wrong-remote"), "no remote");
+        place.git(&["remote", "add", "origin", "https://me:hunter2@example.org/lab/xsched.git"]);
+        let seen = place.passes("kind: git\npath: tree\nremote: https://example.org/lab/xsched");
+        has(&seen, "remote origin is https://example.org/lab/xsched.git");
+        place.passes("kind: git\npath: tree\nremote: https://example.org/*");
+        let said = place.fails("kind: git\npath: tree\nremote: https://example.org/fork/xsched", "wrong-remote");
+        assert!(!said.contains("hunter2") && !said.contains("me:"), "{said}");
+        let said = place.fails("kind: git\npath: tree\nremote: https://t0ken@example.org/fork", "wrong-remote");
+        assert!(!said.contains("t0ken"), "{said}");
+    }
+
+    #[test]
+    fn without_a_value_asks_for_nothing_as_with_a_commit() {
+        let place = repository();
+        place.passes("kind: git\npath: tree\ntag: ''\nbranch: ''\ncontains: ''\nancestor_of: ['']");
+        has(&place.is_refused("kind: git\npath: tree\nremote: '['"), "is no glob");
+    }
+}
+
+mod build {
+    use super::*;
+
+    const LISTS: &str = "cmake_minimum_required(VERSION 3.13)\n\
+        project(t C)\n\
+        set(CMAKE_EXPORT_COMPILE_COMMANDS ON)\n\
+        add_library(shim SHARED shim.c)\n\
+        target_compile_options(shim PRIVATE -fvisibility=hidden)\n\
+        target_link_options(shim PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/shim.map)\n\
+        add_library(hal SHARED hal.c)\n";
+
+    /// A source tree configured and built by the real CMake.
+    fn built(generator: &str) -> Option<Place> {
+        let program = if generator == "Ninja" { "ninja" } else { "make" };
+        let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
+        if !support::require(there("cmake") && there(program), &format!("cmake with {program}")) {
+            return None;
+        }
+        let place = Place::new();
+        place.write("source/CMakeLists.txt", LISTS);
+        place.write("source/shim.c", "int shim(void) { return 1; }\n");
+        place.write("source/hal.c", "int hal(void) { return 2; }\n");
+        place.write("source/shim.map", "v1 { global: shim; local: *; };\n");
+        run(&place.path("source"), "cmake", &["-G", generator, "-B", "../build", "-DCMAKE_BUILD_TYPE=Release"]);
+        run(&place.path("build"), "cmake", &["--build", "."]);
+        Some(place)
+    }
+
+    const GENERATORS: [&str; 2] = ["Unix Makefiles", "Ninja"];
+
+    #[test]
+    fn with_the_type_compiler_variables_and_flags_wanted_passes_with_make_and_with_ninja() {
+        for place in GENERATORS.into_iter().filter_map(built) {
+            let seen = place.passes(
+                "kind: build\npath: build\nsource: source\nbuild_type: Release\ncompiler: ['*cc*', '/usr/bin/*']\n\
+                 cache: {CMAKE_PROJECT_NAME: t}\ntarget: shim\nflags: [-fvisibility=hidden, '-O[23]']\nlacks_flags: -g\n\
+                 link_flags: --version-script\nlacks_link_flags: -s\nproducts: libshim.so",
+            );
+            has(&seen, "build type Release");
+            has(&seen, "source/shim.map in every link command");
+            has(&seen, "1 compile commands looked at");
+        }
+    }
+
+    #[test]
+    fn with_other_options_fails_and_says_how_to_configure_it_again() {
+        for place in GENERATORS.into_iter().filter_map(built) {
+            let fails =
+                |fields: &str| place.fails(&format!("kind: build\npath: build\n{fields}"), "wrong-build-options");
+            let said = fails("build_type: Debug\nsource: source");
+            has(&said, "found build type Release");
+            has(&said, "--fresh -DCMAKE_BUILD_TYPE=Debug");
+            has(&fails("compiler: hipcc"), "a compiler hipcc");
+            has(&fails("cache: {BUILD_TESTING: 'ON'}"), "no BUILD_TESTING in the cache");
+            has(&fails("flags: -fvisibility=hidden"), "hal.c");
+            has(&fails("lacks_flags: -fvis*"), "-fvisibility=hidden in that of");
+            has(&fails("link_flags: --version-script"), "not in that of hal");
+            has(&fails("target: shim\nlacks_link_flags: --version-script"), "in that of shim");
+            has(&fails("target: other\nlink_flags: x"), "targets ");
+        }
+    }
+
+    #[test]
+    fn that_cmake_did_not_make_fails_with_what_is_missing() {
+        let place = Place::new();
+        fs::create_dir(place.path("build")).expect("made");
+        let fails = |fields: &str| place.fails(&format!("kind: build\npath: build\n{fields}"), "file-missing");
+        has(&fails("build_type: Debug"), "CMakeCache.txt");
+        has(&fails("flags: -g"), "CMAKE_EXPORT_COMPILE_COMMANDS=ON");
+        has(&fails("link_flags: -g"), "link.txt or build.ninja");
+        place.write("build/compile_commands.json", "[{\"file\": 1}]");
+        place.fails("kind: build\npath: build\nflags: -g", "wrong-type");
+    }
+
+    #[test]
+    fn of_which_nothing_is_asked_is_refused() {
+        let place = Place::new();
+        has(&place.is_refused("kind: build\npath: ."), "asks for nothing");
+        has(&place.is_refused("kind: build\npath: .\ntarget: x"), "asks for nothing");
+        has(&place.is_refused("kind: build\npath: .\ncache: {A: '['}"), "is no glob");
+    }
+}
