@@ -9,16 +9,20 @@ mod cmake;
 mod command;
 mod coverage;
 mod deps;
+mod env;
 mod git;
 mod hash;
+mod kernel;
 mod library;
 mod loads;
+mod machine;
 mod modelled;
 mod path;
 mod remotes;
 mod smoke;
 mod symbols;
 mod tree;
+mod versions;
 
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
@@ -79,8 +83,10 @@ pub(super) const KINDS: &[(&str, Parse)] = &[
     ("command", command::parse),
     ("coverage", coverage::parse),
     ("deps", deps::parse),
+    ("env", env::parse),
     ("git", git::parse),
     ("hash", hash::parse),
+    ("kernel", kernel::parse),
     ("library", library::parse),
     ("loads", loads::parse),
     ("path", path::parse),
