@@ -17,7 +17,9 @@ mod library;
 mod loads;
 mod machine;
 mod modelled;
+mod mount;
 mod path;
+mod process;
 mod remotes;
 mod smoke;
 mod symbols;
@@ -89,7 +91,9 @@ pub(super) const KINDS: &[(&str, Parse)] = &[
     ("kernel", kernel::parse),
     ("library", library::parse),
     ("loads", loads::parse),
+    ("mount", mount::parse),
     ("path", path::parse),
+    ("process", process::parse),
     ("smoke", smoke::parse),
     ("symbols", symbols::parse),
     ("tree", tree::parse),
