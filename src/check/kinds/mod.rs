@@ -9,6 +9,7 @@ mod cmake;
 mod command;
 mod coverage;
 mod deps;
+mod device;
 mod env;
 mod git;
 mod hash;
@@ -85,6 +86,7 @@ pub(super) const KINDS: &[(&str, Parse)] = &[
     ("command", command::parse),
     ("coverage", coverage::parse),
     ("deps", deps::parse),
+    ("device", device::parse),
     ("env", env::parse),
     ("git", git::parse),
     ("hash", hash::parse),
