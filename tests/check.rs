@@ -136,7 +136,7 @@ mod a_bad_checklist {
             ":8:9: unknown field `comit` in a check of kind `git`; did you mean `commit`?",
             ":9:16: expected true or false for `clean`, found `maybe`",
             ":10:9: duplicate id `a`: the check on line 5 has it already",
-            ":11:15: expected one of bindings, build, command, coverage, deps, git, library, loads, path, smoke, symbols for `kind`, found `pat`",
+            ":11:15: expected one of bindings, build, command, coverage, deps, device, env, git, hash, kernel, library, loads, mount, package, path, process, python, smoke, symbols, tree for `kind`, found `pat`",
             "   8 |         comit: abcd",
         ];
         for wanted in wanted {
@@ -177,7 +177,7 @@ mod a_bad_checklist {
         ));
         let wanted = [
             "expected at least one word for `run`, found none",
-            "a check of kind `build` needs `source` or `products`",
+            "a check of kind `build` asks for nothing",
             "a check of kind `symbols` asks for nothing",
             "expected a name for `id`, found an empty text",
         ];

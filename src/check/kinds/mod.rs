@@ -19,8 +19,10 @@ mod loads;
 mod machine;
 mod modelled;
 mod mount;
+mod package;
 mod path;
 mod process;
+mod python;
 mod remotes;
 mod smoke;
 mod symbols;
@@ -94,8 +96,10 @@ pub(super) const KINDS: &[(&str, Parse)] = &[
     ("library", library::parse),
     ("loads", loads::parse),
     ("mount", mount::parse),
+    ("package", package::parse),
     ("path", path::parse),
     ("process", process::parse),
+    ("python", python::parse),
     ("smoke", smoke::parse),
     ("symbols", symbols::parse),
     ("tree", tree::parse),
