@@ -12,6 +12,7 @@
 //! - [`interpose`]: shim × runtime × client: what an API function is for, and why a shim misses it.
 //! - [`probe`]: a child process in isolation, with limits, and what it leaves as evidence.
 //! - [`ladder`]: the evidence ladder, climbed with the bundled client.
+//! - [`measure`]: what a shim costs: runs in pairs, lanes at once, and how sure one can be of such figures.
 //! - [`check`]: checklist, plan, run, outcome.
 //! - [`report`]: one file per format; a function of outcomes alone.
 //! - [`code`], [`diagnosis`]: the stable names of what can be wrong, and one such finding.
@@ -31,6 +32,7 @@ pub mod elf;
 pub mod interpose;
 pub mod ladder;
 pub mod loader;
+pub mod measure;
 pub mod probe;
 pub mod report;
 pub mod sample;

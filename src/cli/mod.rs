@@ -10,16 +10,20 @@ mod deps;
 mod diff;
 mod exit;
 mod explain;
+mod figures;
 mod load;
 mod man;
 mod map;
 mod model;
 mod output;
+mod overhead;
 mod schema;
+mod shimmed;
 mod smoke;
 mod source;
 mod symbols;
 mod trace;
+mod waiting;
 
 use std::ffi::OsString;
 
@@ -64,6 +68,7 @@ enum Command {
     Coverage(coverage::Args),
     Explain(Box<explain::Args>),
     Trace(trace::Args),
+    Overhead(Box<overhead::Args>),
     Codes(codes::Args),
     Bundle(bundle::Args),
     #[command(hide = true)]
@@ -91,6 +96,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(args) => check::run(&args, output),
         Command::Smoke(args) => smoke::run(&args, output),
         Command::Trace(args) => trace::run(&args, output),
+        Command::Overhead(args) => overhead::run(&args, output),
         Command::Symbols(args) => symbols::run(&args, output),
         Command::Deps(args) => deps::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),

@@ -22,6 +22,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("error", include_str!("../../checks/schema/error.json")),
     ("explain", include_str!("../../checks/schema/explain.json")),
     ("map", include_str!("../../checks/schema/map.json")),
+    ("overhead", include_str!("../../checks/schema/overhead.json")),
     ("smoke", include_str!("../../checks/schema/smoke.json")),
     ("symbols", include_str!("../../checks/schema/symbols.json")),
     ("trace", include_str!("../../checks/schema/trace.json")),

@@ -1,0 +1,187 @@
+//! `xdoctor overhead`: what a shim costs.
+
+mod document;
+mod text;
+
+use anyhow::Context;
+use clap::value_parser;
+
+use crate::check::{Outcome, Status};
+use crate::code::{Code, Severity};
+use crate::measure::{self, Admission, Broken, Limit, Metric, Overhead, Plan, Role, Standing};
+use crate::probe::{Ending, watch_for_interrupts};
+use crate::scratch::scratch;
+
+use super::figures::percent;
+use super::output::{Format, after_printing};
+use super::shimmed::Shimmed;
+use super::waiting::Waiting;
+use super::{Exit, Output};
+
+/// Measure what a shim costs: native and shimmed in turn, pair by pair
+///
+/// The ladder is climbed first: a shim that does not intercept has nothing to be measured, and comparing native with
+/// native is refused. Then the two run in turn, the order changing from pair to pair; a first pair warms up and is not
+/// counted. The overhead is the median of the pairs' ratios, with a 95% bootstrap interval.
+///
+/// Exit status 0 where that interval lies below the limit, 1 where it lies above it (overhead), and 3 where the limit lies
+/// inside it: then these pairs cannot tell, and the answer says how many more probably would.
+///
+/// Examples:
+///   xdoctor overhead                                            the bundled shim before the CPU runtime
+///   xdoctor overhead --shim ./libshimhip.so --limit 5% --pairs 40
+///   xdoctor overhead --metric '"seconds":([0-9.]+)'             what the client prints, instead of wall time
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    #[command(flatten)]
+    shimmed: Shimmed,
+    /// Pairs that count
+    #[arg(long, default_value_t = 20, value_parser = value_parser!(u32).range(3..=10_000), value_name = "N")]
+    pairs: u32,
+    /// How much longer the shimmed run may take
+    #[arg(long, default_value = "10%", value_name = "SHARE")]
+    limit: Limit,
+    /// Compare a number that the runs print, the last match's only group, instead of their wall time
+    #[arg(long, value_name = "REGEX")]
+    metric: Option<Metric>,
+    /// More of that number is better
+    #[arg(long, requires = "metric")]
+    higher_is_better: bool,
+    /// Products that each run of the bundled client computes
+    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..), value_name = "N")]
+    iterations: u32,
+    /// Calls of each role whose cost the bundled client measures in runs of their own; 0 for none
+    #[arg(long, default_value_t = 5000, value_parser = value_parser!(u32).range(..=1_000_000), value_name = "N")]
+    calls: u32,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where nothing can be started.
+pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let scratch = scratch()?;
+    watch_for_interrupts().context("cannot watch for Ctrl-C")?;
+    let setup = args.shimmed.setup(scratch.path())?;
+    let plan = Plan {
+        pairs: args.pairs as usize,
+        limit: args.limit,
+        metric: args.metric.clone().unwrap_or(Metric::Seconds),
+        higher_is_better: args.higher_is_better,
+        iterations: args.iterations,
+        calls: args.calls,
+    };
+    let waiting = Waiting::of("pairs", output.quiet);
+    let overhead = measure::measure(&setup, &plan, |done, all| waiting.tell(done, all))?;
+    drop(waiting);
+    let outcome = judge(&overhead, &plan);
+    let printed = match output.format {
+        Format::Json => output.json(&document::Document::new(&overhead, &plan, &outcome)),
+        Format::Text => text::print(&overhead, &plan, &outcome, output),
+    };
+    let exit = match outcome.status {
+        Status::Pass | Status::Skip => Exit::Holds,
+        Status::Warn => Exit::Warns,
+        Status::Fail => Exit::Fails,
+        Status::Undetermined => Exit::Undetermined,
+    };
+    after_printing(printed.map_err(Into::into), exit)
+}
+
+/// What it all comes to.
+fn judge(overhead: &Overhead, plan: &Plan) -> Outcome {
+    let mut outcome = Outcome {
+        id: "overhead".to_owned(),
+        title: "what the shim costs".to_owned(),
+        status: Status::Pass,
+        severity: Severity::Fail,
+        code: None,
+        expected: None,
+        actual: None,
+        evidence: Vec::new(),
+        fix: None,
+        location: None,
+        seconds: 0.0,
+        reason: None,
+    };
+    match &overhead.admission {
+        Admission::Granted => judge_pairs(&mut outcome, overhead, plan),
+        Admission::Refused(rung, diagnosis) => {
+            outcome.title = format!(
+                "not measured: the shim is not proven to intercept, for `{rung}` fails; this would compare native with native"
+            );
+            fail(&mut outcome, diagnosis.code, diagnosis.expected.clone(), diagnosis.actual.clone());
+            outcome.fix = diagnosis.fix.clone().or(outcome.fix);
+        }
+        Admission::Skipped(reason) => {
+            (outcome.status, outcome.reason) = (Status::Skip, Some(reason.clone()));
+            outcome.code = Some(Code::DeviceMissing);
+        }
+        Admission::Undetermined(reason) => undetermined(&mut outcome, format!("nothing was measured: {reason}")),
+    }
+    outcome
+}
+
+fn judge_pairs(outcome: &mut Outcome, overhead: &Overhead, plan: &Plan) {
+    let limit = plan.limit;
+    if let Some(broken) = &overhead.pairs.broken {
+        let done = overhead.pairs.measured.len();
+        let reason = format!("{broken}, after {done} of {} pairs", plan.pairs);
+        return match broken {
+            Broken::Ended { role: Role::Shimmed, ending, .. } => {
+                fail(
+                    outcome,
+                    code_of(*ending),
+                    "a shimmed run that ends well, as the native one does".to_owned(),
+                    reason,
+                );
+            }
+            _ => undetermined(outcome, reason),
+        };
+    }
+    let Some(ratio) = &overhead.ratio else { return undetermined(outcome, "no pair was measured".to_owned()) };
+    let found = format!("{}, 95% interval {} to {}", percent(ratio.median), percent(ratio.low), percent(ratio.high));
+    match plan.standing(ratio) {
+        Standing::Holds => {
+            outcome.title = format!("the shim costs {found}: within the limit of {limit}");
+        }
+        Standing::Missed => {
+            outcome.title = format!("the shim costs more than the limit of {limit}");
+            fail(outcome, Code::Overhead, format!("at most {limit} more than without the shim"), found);
+        }
+        Standing::Open => {
+            let wanted = plan.pairs_wanted(ratio);
+            undetermined(
+                outcome,
+                format!(
+                    "{found}: the limit of {limit} lies inside the interval, so these {} pairs cannot tell. Measure where \
+                     nothing else runs; from the scatter seen, --pairs {wanted} would probably decide",
+                    plan.pairs
+                ),
+            );
+        }
+    }
+}
+
+fn code_of(ending: Ending) -> Code {
+    match ending {
+        Ending::Signalled(_) => Code::Crash,
+        Ending::TimeLimit => Code::TimeLimit,
+        Ending::OutputLimit => Code::OutputLimit,
+        Ending::Exited(_) | Ending::Interrupted | Ending::Stopped => Code::CommandFailed,
+    }
+}
+
+fn fail(outcome: &mut Outcome, code: Code, expected: String, actual: String) {
+    outcome.status = Status::Fail;
+    outcome.code = Some(code);
+    outcome.expected = Some(expected);
+    outcome.actual = Some(actual);
+    outcome.fix = code.page().map(|page| page.mend.clone());
+}
+
+fn undetermined(outcome: &mut Outcome, reason: String) {
+    outcome.status = Status::Undetermined;
+    outcome.reason = Some(reason);
+}

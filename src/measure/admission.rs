@@ -1,0 +1,35 @@
+//! Whether measuring a shim would say anything at all: what does not intercept has no cost and schedules nothing.
+
+use crate::diagnosis::Diagnosis;
+use crate::ladder::{Answer, Climb, Rung};
+
+/// What climbing the ladder first says of measuring afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// The shim intercepts, or at least all that it needs for that was seen.
+    Granted,
+    /// It does not: this would compare native with native.
+    Refused(Rung, Diagnosis),
+    /// There is nothing to run it on.
+    Skipped(String),
+    /// Nobody could tell whether it does.
+    Undetermined(String),
+}
+
+impl Admission {
+    /// By what a climb showed. That calls arrive need not be proven here, only that nothing speaks against it: a shim that keeps
+    /// no counters may be measured once the client's references are seen to bind to it.
+    pub fn of(climb: &Climb) -> Admission {
+        if let Some((rung, diagnosis)) = climb.failure() {
+            return Admission::Refused(rung, diagnosis.clone());
+        }
+        let stopped = climb.steps.iter().find_map(|step| match &step.answer {
+            Answer::Skipped(_, reason) => Some(Admission::Skipped(reason.clone())),
+            Answer::Undetermined(reason) if step.rung <= Rung::Binds => {
+                Some(Admission::Undetermined(format!("`{}` is undetermined: {reason}", step.rung)))
+            }
+            Answer::Holds | Answer::Diagnosed(_) | Answer::Undetermined(_) => None,
+        });
+        stopped.unwrap_or(Admission::Granted)
+    }
+}

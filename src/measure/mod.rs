@@ -1,0 +1,17 @@
+//! Measuring what a shim costs: runs in pairs, lanes at once, and what may be said of figures that scatter.
+
+mod admission;
+mod costs;
+mod limit;
+mod overhead;
+mod pairs;
+mod reading;
+mod statistics;
+
+pub use admission::Admission;
+pub use costs::{CallCost, Cost, call_costs, read_costs};
+pub use limit::{Limit, LimitError, Standing};
+pub use overhead::{Overhead, Plan, measure};
+pub use pairs::{Broken, Pair, Pairs, Role, run_pairs};
+pub use reading::{Metric, MetricError};
+pub use statistics::{CONFIDENCE, Estimate, RESAMPLES, SEED, median, quantile};
