@@ -80,6 +80,7 @@ codes! {
     DeviceMissing "device-missing" Fail,
     Unscheduled "unscheduled" Warn,
     Overhead "overhead" Fail,
+    BoundMissed "bound-missed" Fail,
     FileMissing "file-missing" Fail,
     WrongType "wrong-type" Fail,
     WrongCommit "wrong-commit" Fail,

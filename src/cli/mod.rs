@@ -5,6 +5,7 @@ mod bundle;
 mod check;
 mod codes;
 mod completions;
+mod concurrent;
 mod coverage;
 mod deps;
 mod diff;
@@ -69,6 +70,7 @@ enum Command {
     Explain(Box<explain::Args>),
     Trace(trace::Args),
     Overhead(Box<overhead::Args>),
+    Concurrent(Box<concurrent::Args>),
     Codes(codes::Args),
     Bundle(bundle::Args),
     #[command(hide = true)]
@@ -97,6 +99,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Smoke(args) => smoke::run(&args, output),
         Command::Trace(args) => trace::run(&args, output),
         Command::Overhead(args) => overhead::run(&args, output),
+        Command::Concurrent(args) => concurrent::run(&args, output),
         Command::Symbols(args) => symbols::run(&args, output),
         Command::Deps(args) => deps::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),

@@ -16,6 +16,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("check", include_str!("../../checks/schema/check.json")),
     ("checklist", include_str!("../../checks/schema/checklist.json")),
     ("codes", include_str!("../../checks/schema/codes.json")),
+    ("concurrent", include_str!("../../checks/schema/concurrent.json")),
     ("coverage", include_str!("../../checks/schema/coverage.json")),
     ("deps", include_str!("../../checks/schema/deps.json")),
     ("diff", include_str!("../../checks/schema/diff.json")),

@@ -1,0 +1,328 @@
+//! `xdoctor concurrent`: what running at once does to programs under a shim.
+
+mod document;
+mod lanes;
+mod text;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::value_parser;
+
+use crate::check::{Outcome, Status};
+use crate::code::{Code, Severity};
+use crate::ladder::{Children, Climb, Setup, climb};
+use crate::measure::{
+    Admission, Bound, Experiment, Held, Lane, LaneError, Quantity, Reader, Standing, Target, Times, Unit, experiment,
+};
+use crate::probe::{Ending, Limits, watch_for_interrupts};
+use crate::scratch::scratch;
+
+use super::figures::time;
+use super::output::{Format, after_printing};
+use super::shimmed::{Shimmed, duration};
+use super::waiting::Waiting;
+use super::{Exit, Output};
+use lanes::{ForLane, LaneArg, of_lane, place};
+
+/// Run programs at once under a shim: each lane's latencies and throughput, alone and together
+///
+/// Each lane is a program of its own with its own environment: the bundled client, which serves products one after the other.
+/// Every lane runs alone, then all run together, and all of that again, in the opposite order. A window opens when each
+/// has printed its first latency, and closes for all at once. The ladder is climbed for every lane first: a shim that does
+/// not intercept schedules nothing.
+///
+/// A difference between alone and together that is smaller than the spread between repeats is none. A bound is missed (exit status 1,
+/// bound-missed) where the whole 95% interval lies beyond it; where the bound lies inside, these repeats cannot tell (3).
+///
+/// Examples:
+///   xdoctor concurrent                                          two lanes: `high` 100 times a second, `low` without pause
+///   xdoctor concurrent --bound 'high:p99<1.2x' --bound 'low:throughput>0.5x'
+///   xdoctor concurrent --shim S --lane high:XSCHED_AUTO_XQUEUE_PRIORITY=1 --lane low:XSCHED_AUTO_XQUEUE_PRIORITY=0 \
+///       --env XSCHED_AUTO_XQUEUE=ON --rate high:50 --size low:256 --bound 'high:p99<5ms'
+///   xdoctor concurrent --native                                 the same without the shim, to compare with
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    #[command(flatten)]
+    shimmed: Shimmed,
+    /// A lane and its own variables; repeatable [default: high and low]
+    #[arg(long = "lane", value_name = "NAME:K=V,…")]
+    lanes: Vec<LaneArg>,
+    /// What must hold together: `<` or `>`, of p50, p90, p99 or throughput, a multiple of alone (1.2x) or a figure (5ms,
+    /// 20/s); repeatable
+    #[arg(long = "bound", value_name = "LANE:FIGURE<TARGET")]
+    bounds: Vec<Bound>,
+    /// How often each setting is run
+    #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(2..=1000), value_name = "N")]
+    repeats: u32,
+    /// How long each is measured
+    #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]
+    window: Duration,
+    /// Requests that become due each second in a lane of the bundled client [default: high 100, others without pause]
+    #[arg(long, value_name = "[LANE:]N")]
+    rate: Vec<ForLane<NonZeroU32>>,
+    /// Size of the products of the bundled client, at most 512 [default: high 64, others 160]
+    #[arg(long, value_name = "[LANE:]N")]
+    size: Vec<ForLane<NonZeroU32>>,
+    /// A latency in what the lanes print, instead of the bundled client's lines: its first group is the number, a second one
+    /// its unit (us, ms, s)
+    #[arg(long, value_name = "REGEX")]
+    latency_line: Option<String>,
+    /// The unit of --latency-line, where the line holds none
+    #[arg(long, value_enum, default_value_t, requires = "latency_line", value_name = "UNIT")]
+    latency_unit: Unit,
+    /// Leave the shim out: what the lanes do to each other without it
+    #[arg(long)]
+    native: bool,
+}
+
+/// What was asked and what came of it.
+struct Report {
+    lanes: Vec<LaneArg>,
+    /// The lanes' commands, as one would type them.
+    commands: Vec<String>,
+    /// The first lane's climb; `None` where the shim was left out.
+    climb: Option<Climb>,
+    native: bool,
+    repeats: u32,
+    window: Duration,
+    experiment: Experiment,
+    /// The bounds with their lanes' places, and how they came out.
+    bounds: Vec<(Bound, usize, Option<Held>)>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where the lanes make no sense, or nothing can be started.
+pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let lanes = lanes::lanes(&args.lanes)?;
+    let bounds = args.bounds.iter().map(|bound| Ok((bound.clone(), place(&lanes, &bound.lane)?, None)));
+    let bounds = bounds.collect::<anyhow::Result<_>>()?;
+    for lane in args.rate.iter().chain(&args.size).filter_map(|one| one.lane.as_ref()) {
+        place(&lanes, lane)?;
+    }
+    let reader = reader(args)?;
+    let scratch = scratch()?;
+    watch_for_interrupts().context("cannot watch for Ctrl-C")?;
+    let setup = args.shimmed.setup(scratch.path())?;
+    let times = Times { ready: setup.limits.time, window: args.window };
+    let mut report = Report {
+        lanes,
+        commands: Vec::new(),
+        climb: None,
+        native: args.native,
+        repeats: args.repeats,
+        window: args.window,
+        experiment: Experiment::default(),
+        bounds,
+    };
+    let setups: Vec<Setup> = report.lanes.iter().map(|lane| with_env(&setup, lane)).collect();
+    let refusal = if args.native { None } else { admit(&mut report, &setups)? };
+    if refusal.is_none() {
+        let children = children(args, &report.lanes, &setups)?;
+        let ready = ready(&report.lanes, &children, &reader, args.native);
+        report.commands = ready.iter().map(|lane| lane.child.command_line()).collect();
+        let waiting = Waiting::of("settings", output.quiet);
+        report.experiment = experiment(&ready, args.repeats as usize, times, |done, all| waiting.tell(done, all));
+        for (bound, lane, held) in &mut report.bounds {
+            *held = bound.held(&report.experiment, *lane);
+        }
+    }
+    let outcomes = outcomes(&report, refusal);
+    let printed = match output.format {
+        Format::Json => output.json(&document::Document::new(&report, &outcomes)),
+        Format::Text => text::print(&report, &outcomes, output),
+    };
+    after_printing(printed.map_err(Into::into), exit(&outcomes))
+}
+
+fn reader(args: &Args) -> anyhow::Result<Reader> {
+    Ok(match &args.latency_line {
+        Some(pattern) => Reader::new(pattern, args.latency_unit).context("--latency-line")?,
+        None => Reader::new("^latency_us=([0-9.]+)$", Unit::Us)?,
+    })
+}
+
+/// The setup with the lane's own variables after those for all.
+fn with_env(setup: &Setup, lane: &LaneArg) -> Setup {
+    let mut setup = setup.clone();
+    setup.env.extend(lane.env.iter().cloned());
+    setup
+}
+
+/// Climbs the ladder for every lane; what came of the first that may not be measured.
+fn admit(report: &mut Report, setups: &[Setup]) -> anyhow::Result<Option<Outcome>> {
+    for (lane, setup) in report.lanes.iter().zip(setups) {
+        let climb = climb(setup)?;
+        let admission = Admission::of(&climb);
+        report.climb.get_or_insert(climb);
+        let mut outcome = outcome("interception", String::new());
+        match admission {
+            Admission::Granted => continue,
+            Admission::Refused(rung, diagnosis) => {
+                outcome.title = format!(
+                    "not measured: in lane {} the shim is not proven to intercept, for `{rung}` fails; this would compare \
+                     native with native",
+                    lane.name
+                );
+                fail(&mut outcome, diagnosis.code, diagnosis.expected, diagnosis.actual);
+                outcome.fix = diagnosis.fix.or(outcome.fix);
+            }
+            Admission::Skipped(reason) => {
+                outcome.title = "nothing to run on".to_owned();
+                (outcome.status, outcome.code, outcome.reason) =
+                    (Status::Skip, Some(Code::DeviceMissing), Some(reason));
+            }
+            Admission::Undetermined(reason) => {
+                outcome.title = format!("lane {} was not measured", lane.name);
+                (outcome.status, outcome.reason) = (Status::Undetermined, Some(reason));
+            }
+        }
+        return Ok(Some(outcome));
+    }
+    Ok(None)
+}
+
+/// The two runs of each lane.
+fn children(args: &Args, lanes: &[LaneArg], setups: &[Setup]) -> anyhow::Result<Vec<Children>> {
+    let mut children = Vec::new();
+    for (place, (lane, setup)) in lanes.iter().zip(setups).enumerate() {
+        let (rate, size) = defaults(place, args);
+        let size = of_lane(&args.size, &lane.name).map_or(size, NonZeroU32::get);
+        let rate = of_lane(&args.rate, &lane.name).map(NonZeroU32::get).or(rate);
+        if size > 512 {
+            bail!("expected a size of at most 512 for lane {}, not {size}", lane.name);
+        }
+        let mut words = vec!["--serve".to_owned(), LONGEST.to_owned(), "--size".to_owned(), size.to_string()];
+        words.extend(rate.map(|rate| ["--rate".to_owned(), rate.to_string()]).into_iter().flatten());
+        children.push(Children::of(setup, &words)?);
+    }
+    Ok(children)
+}
+
+/// Seconds: longer than any window, for all lanes are ended.
+const LONGEST: &str = "86400";
+
+/// Rate and size of a lane of which nothing is said: without --lane the first is the one that matters.
+fn defaults(place: usize, args: &Args) -> (Option<u32>, u32) {
+    match place {
+        0 if args.lanes.is_empty() => (Some(100), 64),
+        _ => (None, 160),
+    }
+}
+
+fn ready(lanes: &[LaneArg], children: &[Children], reader: &Reader, native: bool) -> Vec<Lane> {
+    let each = lanes.iter().zip(children);
+    each.map(|(lane, children)| {
+        let child = if native { &children.native } else { &children.shimmed };
+        Lane { name: lane.name.clone(), child: child.clone().limits(Limits::default()), reader: reader.clone() }
+    })
+    .collect()
+}
+
+/// What is to be reported beside the figures: what kept them from being measured, and how each bound came out.
+fn outcomes(report: &Report, refusal: Option<Outcome>) -> Vec<Outcome> {
+    if let Some(refusal) = refusal {
+        return vec![refusal];
+    }
+    let mut outcomes: Vec<Outcome> = report.experiment.broken.iter().map(broken).collect();
+    for (bound, lane, held) in &report.bounds {
+        outcomes.push(of_bound(bound, report.lanes.get(*lane), held.as_ref(), report));
+    }
+    outcomes
+}
+
+fn outcome(id: &str, title: String) -> Outcome {
+    Outcome {
+        id: id.to_owned(),
+        title,
+        status: Status::Pass,
+        severity: Severity::Fail,
+        code: None,
+        expected: None,
+        actual: None,
+        evidence: Vec::new(),
+        fix: None,
+        location: None,
+        seconds: 0.0,
+        reason: None,
+    }
+}
+
+fn broken(error: &LaneError) -> Outcome {
+    let mut outcome = outcome("lanes", "all repeats were run".to_owned());
+    let code = match error {
+        LaneError::Ended { ending: Ending::Signalled(_), .. } => Some(Code::Crash),
+        LaneError::Ended { ending: Ending::OutputLimit, .. } => Some(Code::OutputLimit),
+        LaneError::Ended { .. } | LaneError::Start { .. } => Some(Code::CommandFailed),
+        _ => None,
+    };
+    match code {
+        Some(code) => {
+            fail(&mut outcome, code, "programs that serve until they are ended".to_owned(), error.to_string())
+        }
+        None => (outcome.status, outcome.reason) = (Status::Undetermined, Some(error.to_string())),
+    }
+    outcome
+}
+
+fn of_bound(bound: &Bound, lane: Option<&LaneArg>, held: Option<&Held>, report: &Report) -> Outcome {
+    let mut outcome = outcome(&bound.to_string(), String::new());
+    let name = lane.map(|lane| lane.name.as_str()).unwrap_or_default();
+    let what = format!("{} of lane {name}", bound.quantity.name());
+    let Some(Held { measured, standing }) = held else {
+        outcome.title = what;
+        (outcome.status, outcome.reason) = (Status::Undetermined, Some("nothing was measured".to_owned()));
+        return outcome;
+    };
+    let show = |value| target(bound, value);
+    let found = format!("{}, 95% interval {} to {}", show(measured.median), show(measured.low), show(measured.high));
+    // A broken experiment's figures are shown, but what they would have become nobody knows.
+    let standing = if report.experiment.broken.is_some() { Standing::Open } else { *standing };
+    match standing {
+        Standing::Holds => outcome.title = format!("{what} together: {found}"),
+        Standing::Missed => {
+            outcome.title = format!("{what} together is not as bound");
+            fail(&mut outcome, Code::BoundMissed, bound.to_string(), found);
+        }
+        Standing::Open => {
+            outcome.title = format!("{what} together");
+            outcome.status = Status::Undetermined;
+            outcome.reason = Some(format!(
+                "{found}: these repeats lie too far apart to tell. More of them (--repeats), a longer --window, or a \
+                 machine where nothing else runs would"
+            ));
+        }
+    }
+    outcome
+}
+
+/// A figure in the unit of the bound's target.
+fn target(bound: &Bound, value: f64) -> String {
+    match (bound.target, bound.quantity) {
+        (Target::Alone(_), _) => format!("{value:.2}x"),
+        (Target::Figure(_), Quantity::Throughput) => format!("{value:.1}/s"),
+        (Target::Figure(_), _) => time(value),
+    }
+}
+
+fn fail(outcome: &mut Outcome, code: Code, expected: String, actual: String) {
+    outcome.status = Status::Fail;
+    outcome.code = Some(code);
+    outcome.expected = Some(expected);
+    outcome.actual = Some(actual);
+    outcome.fix = code.page().map(|page| page.mend.clone());
+}
+
+fn exit(outcomes: &[Outcome]) -> Exit {
+    let of = |outcome: &Outcome| match outcome.status {
+        Status::Pass | Status::Skip => Exit::Holds,
+        Status::Warn => Exit::Warns,
+        Status::Fail => Exit::Fails,
+        Status::Undetermined => Exit::Undetermined,
+    };
+    outcomes.iter().map(of).fold(Exit::Holds, Exit::and)
+}
