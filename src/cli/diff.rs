@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::output::after_printing;
 use super::source::{Source, Sources};
 use super::{Exit, Format, Output};
-use crate::interpose::diff::{Change, Side, What, diff};
+use crate::interpose::Abi;
+use crate::interpose::diff::{Change, What, diff};
 
 /// The versioned ABI of a library, old against new
 ///
@@ -41,8 +42,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let (old, new) = (sources.open(&args.old)?, sources.open(&args.new)?);
     let (old_image, new_image) = (old.image()?, new.image()?);
     let (old_symbols, new_symbols) = (old.symbols()?, new.symbols()?);
-    let mut changes =
-        diff(Side { image: &old_image, symbols: &old_symbols }, Side { image: &new_image, symbols: &new_symbols });
+    let mut changes = diff(&Abi::of(&old_image, &old_symbols), &Abi::of(&new_image, &new_symbols));
     let total = changes.len();
     let breaking = changes.iter().filter(|change| change.breaks).count();
     changes.retain(|change| change.breaks || !args.breaking);

@@ -4,20 +4,13 @@
 //! node satisfies a reference whether it is the default or not; so does a definition in no node, in a library that has a
 //! version table. Another node never does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::elf::{Binding, Image, Symbol, SymbolKind, Symbols, escape};
+use crate::elf::SymbolKind;
 
-/// A library to compare.
-#[derive(Clone, Copy, Debug)]
-pub struct Side<'i, 'a> {
-    /// The file.
-    pub image: &'i Image<'a>,
-    /// Its dynamic symbols.
-    pub symbols: &'i Symbols<'a>,
-}
+use super::abi::{Abi, Definition, Name, Versioning};
 
 /// What has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -73,49 +66,42 @@ pub struct Change {
 }
 
 /// All changes from the old library to the new one: those that break a client first, by kind and name.
-pub fn diff(old: Side<'_, '_>, new: Side<'_, '_>) -> Vec<Change> {
+pub fn diff(old: &Abi<'_>, new: &Abi<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
-    identity(old.image, new.image, &mut changes);
-    nodes(old.symbols, new.symbols, &mut changes);
+    identity(old, new, &mut changes);
+    nodes(old, new, &mut changes);
     needs(old, new, &mut changes);
-    symbols(old.symbols, new.symbols, &mut changes);
+    symbols(old, new, &mut changes);
     changes.sort_by(|a, b| b.breaks.cmp(&a.breaks).then_with(|| a.cmp(b)));
     changes
 }
 
-fn identity(old: &Image<'_>, new: &Image<'_>, changes: &mut Vec<Change>) {
-    let machine = |image: &Image<'_>| format!("{} {} {}", image.class(), image.byte_order(), image.machine_name());
-    if machine(old) != machine(new) {
+fn identity(old: &Abi<'_>, new: &Abi<'_>, changes: &mut Vec<Change>) {
+    if old.machine != new.machine {
         let why = "ld.so passes over a library of another machine";
-        changes.push(change(What::MachineChanged, "file", Some(machine(old)), Some(machine(new)), true, why));
+        let (was, is) = (Some(old.machine.clone()), Some(new.machine.clone()));
+        changes.push(change(What::MachineChanged, "file", was, is, true, why));
     }
-    let soname = |image: &Image<'_>| image.soname().map(text);
-    if soname(old) != soname(new) {
-        let why = match old.soname() {
+    if old.soname != new.soname {
+        let why = match old.soname {
             Some(_) => "clients ask for the old name, under which the new library is not found",
             None => "clients ask for the file's name as long as it stays",
         };
-        changes.push(change(What::SonameChanged, "SONAME", soname(old), soname(new), old.soname().is_some(), why));
+        let soname = |abi: &Abi<'_>| abi.soname.as_deref().map(str::to_owned);
+        changes.push(change(What::SonameChanged, "SONAME", soname(old), soname(new), old.soname.is_some(), why));
     }
 }
 
-fn nodes(old: &Symbols<'_>, new: &Symbols<'_>, changes: &mut Vec<Change>) {
-    let named = |symbols: &Symbols<'_>| -> BTreeMap<String, Vec<String>> {
-        let definitions = symbols.versions().definitions().iter().filter(|definition| !definition.base);
-        definitions.map(|node| (text(node.name), node.parents.iter().map(|parent| text(parent)).collect())).collect()
-    };
-    let (old_nodes, new_nodes) = (named(old), named(new));
-    for (name, parents) in &old_nodes {
-        match new_nodes.get(name) {
+fn nodes(old: &Abi<'_>, new: &Abi<'_>, changes: &mut Vec<Change>) {
+    for (name, parents) in &old.nodes {
+        match new.nodes.get(name) {
             None => {
-                let (breaks, why) = match new {
-                    new if new.versions().is_empty() => (true, STRIPPED),
-                    new if new.versions().definitions().is_empty() => {
-                        (false, "the new library defines no nodes at all: ld.so warns and takes it")
-                    }
-                    _ => (true, "ld.so refuses to start a client that needs the node"),
+                let (breaks, why) = match new.versioning {
+                    Versioning::Absent => (true, STRIPPED),
+                    Versioning::Needs => (false, "the new library defines no nodes at all: ld.so warns and takes it"),
+                    Versioning::Defines => (true, "ld.so refuses to start a client that needs the node"),
                 };
-                changes.push(change(What::NodeGone, name, Some(name.clone()), None, breaks, why));
+                changes.push(change(What::NodeGone, name, Some(name.to_string()), None, breaks, why));
             }
             Some(now) if now != parents => {
                 let why = "inheritance means nothing to ld.so";
@@ -125,143 +111,110 @@ fn nodes(old: &Symbols<'_>, new: &Symbols<'_>, changes: &mut Vec<Change>) {
             Some(_) => {}
         }
     }
-    for name in new_nodes.keys().filter(|name| !old_nodes.contains_key(*name)) {
+    for name in new.nodes.keys().filter(|name| !old.nodes.contains_key(*name)) {
         let why = "no client knows of it yet";
-        changes.push(change(What::NodeAdded, name, None, Some(name.clone()), false, why));
+        changes.push(change(What::NodeAdded, name, None, Some(name.to_string()), false, why));
     }
 }
 
-fn needs(old: Side<'_, '_>, new: Side<'_, '_>, changes: &mut Vec<Change>) {
-    let all = |side: Side<'_, '_>| -> BTreeSet<(String, Option<String>)> {
-        let files = side.image.needed().map(|file| (text(file), None));
-        let nodes = side
-            .symbols
-            .versions()
-            .needs()
-            .iter()
-            .flat_map(|need| need.nodes.iter().map(|node| (text(need.file), Some(text(node.name)))));
-        files.chain(nodes).collect()
-    };
-    let (was, is) = (all(old), all(new));
-    let shown = |(file, node): &(String, Option<String>)| node.clone().unwrap_or_else(|| file.clone());
+fn needs(old: &Abi<'_>, new: &Abi<'_>, changes: &mut Vec<Change>) {
+    let was: BTreeSet<_> = old.needs.iter().collect();
+    let is: BTreeSet<_> = new.needs.iter().collect();
+    let shown = |(file, node): &(Name<'_>, Option<Name<'_>>)| Some(node.as_ref().unwrap_or(file).to_string());
     for need in is.difference(&was) {
         let why = "the client is not concerned, but the machine must have it";
-        changes.push(change(What::NeedAdded, &need.0, None, Some(shown(need)), false, why));
+        changes.push(change(What::NeedAdded, &need.0, None, shown(need), false, why));
     }
     for need in was.difference(&is) {
         let why = "a client that uses it asks for it by itself";
-        changes.push(change(What::NeedGone, &need.0, Some(shown(need)), None, false, why));
+        changes.push(change(What::NeedGone, &need.0, shown(need), None, false, why));
     }
 }
 
 /// Up to 2.40, `check_match` asserts that a definer without any version table is not the file that the reference names.
 const STRIPPED: &str = "the new library has no version information at all: ld.so up to 2.40 aborts, later ones warn";
 
-type Exports<'a> = BTreeMap<&'a [u8], Vec<Symbol<'a>>>;
-
-fn exports<'a>(symbols: &Symbols<'a>) -> Exports<'a> {
-    let mut exports = Exports::new();
-    let offered = |symbol: &Symbol<'_>| {
-        symbol.defined && symbol.binding != Binding::Local && !symbol.is_node_marker() && !symbol.is_debugging()
-    };
-    for symbol in symbols.iter().filter(offered) {
-        exports.entry(symbol.name).or_default().push(symbol);
-    }
-    exports
-}
-
-fn symbols(old: &Symbols<'_>, new: &Symbols<'_>, changes: &mut Vec<Change>) {
-    let (olds, news) = (exports(old), exports(new));
-    let unversioned = new.versions().is_empty();
-    for (name, was) in &olds {
-        let is = news.get(name).map_or(&[][..], Vec::as_slice);
+fn symbols(old: &Abi<'_>, new: &Abi<'_>, changes: &mut Vec<Change>) {
+    let unversioned = new.versioning == Versioning::Absent;
+    for (name, was) in &old.exports {
+        let is = new.exports.get(name).map_or(&[][..], Vec::as_slice);
         one_name(name, was, is, unversioned, changes);
     }
-    for (name, is) in news.iter().filter(|(name, _)| !olds.contains_key(*name)) {
-        is.iter().for_each(|symbol| changes.push(added(name, symbol)));
+    for (name, is) in new.exports.iter().filter(|(name, _)| !old.exports.contains_key(*name)) {
+        is.iter().for_each(|definition| changes.push(added(name, definition)));
     }
 }
 
 /// All definitions of one name. `unversioned`: the new library has no version information at all.
-fn one_name(name: &[u8], was: &[Symbol<'_>], is: &[Symbol<'_>], unversioned: bool, changes: &mut Vec<Change>) {
-    let mut fresh: Vec<&Symbol<'_>> = is.iter().filter(|new| !was.iter().any(|old| same_node(old, new))).collect();
+fn one_name(name: &str, was: &[Definition<'_>], is: &[Definition<'_>], unversioned: bool, changes: &mut Vec<Change>) {
+    let mut fresh: Vec<&Definition<'_>> = is.iter().filter(|new| !was.iter().any(|old| old.node == new.node)).collect();
     for old in was {
-        if let Some(new) = is.iter().find(|new| same_node(old, new)) {
-            attributes(old, new, changes);
+        if let Some(new) = is.iter().find(|new| old.node == new.node) {
+            attributes(name, old, new, changes);
         } else if let Some(at) = fresh.iter().position(|new| new.default).or(fresh.len().checked_sub(1)) {
             let new = fresh.swap_remove(at);
-            changes.push(moved(old, new, satisfied(old, is, unversioned), unversioned));
+            changes.push(moved(name, old, new, satisfied(old, is, unversioned), unversioned));
         } else {
-            changes.push(gone(old, is, unversioned));
+            changes.push(gone(name, old, is, unversioned));
         }
     }
-    fresh.into_iter().for_each(|symbol| changes.push(added(name, symbol)));
-    default_changed(was, is, changes);
-}
-
-fn same_node(a: &Symbol<'_>, b: &Symbol<'_>) -> bool {
-    node(a) == node(b)
-}
-
-fn node<'a>(symbol: &Symbol<'a>) -> Option<&'a [u8]> {
-    symbol.version.map(|version| version.name)
+    fresh.into_iter().for_each(|definition| changes.push(added(name, definition)));
+    default_changed(name, was, is, changes);
 }
 
 /// Whether a reference that was bound to the old definition binds to one of the new ones.
-fn satisfied(old: &Symbol<'_>, is: &[Symbol<'_>], unversioned: bool) -> bool {
+fn satisfied(old: &Definition<'_>, is: &[Definition<'_>], unversioned: bool) -> bool {
     let visible = is.iter().filter(|new| !new.hidden).count();
-    match node(old) {
+    match &old.node {
         // A versioned reference: the same node, or a definition in none.
-        Some(_) => !unversioned && is.iter().any(|new| same_node(old, new) || (node(new).is_none() && !new.hidden)),
-        None => is.iter().any(|new| node(new).is_none()) || visible == 1,
+        Some(_) => !unversioned && is.iter().any(|new| old.node == new.node || (new.node.is_none() && !new.hidden)),
+        None => is.iter().any(|new| new.node.is_none()) || visible == 1,
     }
 }
 
-fn gone(old: &Symbol<'_>, is: &[Symbol<'_>], unversioned: bool) -> Change {
+fn gone(name: &str, old: &Definition<'_>, is: &[Definition<'_>], unversioned: bool) -> Change {
     let breaks = !satisfied(old, is, unversioned);
-    let why = match (breaks, old.binding) {
-        (false, _) => "another definition satisfies the reference",
-        (true, _) if is_data(old) => "a client that uses it does not start: undefined symbol",
-        (true, _) => "a client that uses it does not start, or ends at the first call: undefined symbol",
+    let why = match breaks {
+        false => "another definition satisfies the reference",
+        true if is_data(old) => "a client that uses it does not start: undefined symbol",
+        true => "a client that uses it does not start, or ends at the first call: undefined symbol",
     };
-    change(What::SymbolGone, &text(old.name), Some(versioned(old)), None, breaks, why)
+    change(What::SymbolGone, name, Some(versioned(name, old)), None, breaks, why)
 }
 
-fn moved(old: &Symbol<'_>, new: &Symbol<'_>, satisfied: bool, unversioned: bool) -> Change {
+fn moved(name: &str, old: &Definition<'_>, new: &Definition<'_>, satisfied: bool, unversioned: bool) -> Change {
     let why = match satisfied {
         false if unversioned => STRIPPED,
-        true if node(old).is_none() => "a reference without a version takes the only visible definition",
+        true if old.node.is_none() => "a reference without a version takes the only visible definition",
         true => "a reference with a version takes a definition that has none",
         false => "clients ask for the old node, and ld.so silently passes over a definition in another",
     };
-    change(What::SymbolMoved, &text(old.name), Some(versioned(old)), Some(versioned(new)), !satisfied, why)
+    let (was, is) = (versioned(name, old), versioned(name, new));
+    change(What::SymbolMoved, name, Some(was), Some(is), !satisfied, why)
 }
 
-fn added(name: &[u8], new: &Symbol<'_>) -> Change {
-    change(What::SymbolAdded, &text(name), None, Some(versioned(new)), false, "no client asks for it yet")
+fn added(name: &str, new: &Definition<'_>) -> Change {
+    change(What::SymbolAdded, name, None, Some(versioned(name, new)), false, "no client asks for it yet")
 }
 
-fn default_changed(was: &[Symbol<'_>], is: &[Symbol<'_>], changes: &mut Vec<Change>) {
+fn default_changed(name: &str, was: &[Definition<'_>], is: &[Definition<'_>], changes: &mut Vec<Change>) {
     let (Some(old), new) = (default_node(was), default_node(is)) else { return };
-    let still_there = is.iter().any(|symbol| node(symbol) == Some(old));
-    if let Some(name) = was.first().map(|symbol| text(symbol.name))
-        && still_there
-        && new != Some(old)
-    {
+    let still_there = is.iter().any(|definition| definition.node.as_deref() == Some(old));
+    if still_there && new != Some(old) {
         let why = "linked clients keep the old node; what is linked from now on gets the new one";
-        changes.push(change(What::DefaultChanged, &name, Some(text(old)), new.map(text), false, why));
+        let (old, new) = (Some(old.to_owned()), new.map(str::to_owned));
+        changes.push(change(What::DefaultChanged, name, old, new, false, why));
     }
 }
 
-fn default_node<'a>(symbols: &[Symbol<'a>]) -> Option<&'a [u8]> {
-    symbols.iter().find(|symbol| symbol.default).and_then(node)
+fn default_node<'d>(definitions: &'d [Definition<'_>]) -> Option<&'d str> {
+    definitions.iter().find(|definition| definition.default).and_then(|definition| definition.node.as_deref())
 }
 
-fn attributes(old: &Symbol<'_>, new: &Symbol<'_>, changes: &mut Vec<Change>) {
-    let name = text(old.name);
+fn attributes(name: &str, old: &Definition<'_>, new: &Definition<'_>, changes: &mut Vec<Change>) {
     let mut push = |what, was: String, is: String, (breaks, why)| {
         if was != is {
-            changes.push(change(what, &name, Some(was), Some(is), breaks, why));
+            changes.push(change(what, name, Some(was), Some(is), breaks, why));
         }
     };
     push(What::KindChanged, old.kind.to_string(), new.kind.to_string(), kind_verdict(old.kind, new.kind));
@@ -294,20 +247,16 @@ fn kind_verdict(old: SymbolKind, new: SymbolKind) -> (bool, &'static str) {
     }
 }
 
-fn is_data(symbol: &Symbol<'_>) -> bool {
-    matches!(symbol.kind, SymbolKind::Object | SymbolKind::Common | SymbolKind::Tls)
+fn is_data(definition: &Definition<'_>) -> bool {
+    matches!(definition.kind, SymbolKind::Object | SymbolKind::Common | SymbolKind::Tls)
 }
 
-fn versioned(symbol: &Symbol<'_>) -> String {
-    match node(symbol) {
-        Some(node) if symbol.default => format!("{}@@{}", escape(symbol.name), escape(node)),
-        Some(node) => format!("{}@{}", escape(symbol.name), escape(node)),
-        None => text(symbol.name),
+fn versioned(name: &str, definition: &Definition<'_>) -> String {
+    match &definition.node {
+        Some(node) if definition.default => format!("{name}@@{node}"),
+        Some(node) => format!("{name}@{node}"),
+        None => name.to_owned(),
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    escape(bytes).to_string()
 }
 
 fn change(

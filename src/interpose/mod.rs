@@ -1,5 +1,6 @@
 //! Shim × runtime × client: what an API function is for, what a library offers and asks for, and why a shim misses it.
 
+mod abi;
 mod answer;
 pub mod api;
 mod behind;
@@ -22,6 +23,7 @@ pub mod selection;
 mod standing;
 pub mod version_script;
 
+pub use abi::{Abi, Definition, Name, Versioning};
 pub use answer::{ClientCoverage, Coverage, CoverageError, Question, Subject, SymbolCoverage, is_critical};
 pub use api::{Api, ApiError, Function, Role, UnknownRole};
 pub use blame::{Blame, blame, blames};
