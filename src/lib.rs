@@ -13,6 +13,7 @@
 //! - [`probe`]: a child process in isolation, with limits, and what it leaves as evidence.
 //! - [`ladder`]: the evidence ladder, climbed with the bundled client.
 //! - [`measure`]: what a shim costs: runs in pairs, lanes at once, and how sure one can be of such figures.
+//! - [`lock`]: the known-good state of what a checklist names, and what has become of it.
 //! - [`check`]: checklist, plan, run, outcome.
 //! - [`report`]: one file per format; a function of outcomes alone.
 //! - [`code`], [`diagnosis`]: the stable names of what can be wrong, and one such finding.
@@ -32,6 +33,7 @@ pub mod elf;
 pub mod interpose;
 pub mod ladder;
 pub mod loader;
+pub mod lock;
 pub mod measure;
 pub mod probe;
 pub mod report;

@@ -19,7 +19,8 @@ use fixture::{Fixture, FixtureNeed, FixtureNode};
 use object::elf;
 use rayon::prelude::*;
 use xdoctor::elf::{ByteOrder, Image, Mapped, NameHash, demangle, escape};
-use xdoctor::interpose::diff::{Side, diff};
+use xdoctor::interpose::Abi;
+use xdoctor::interpose::diff::diff;
 use xdoctor::interpose::map::Map;
 
 /// Longer than any file of the corpus takes, by far, in a debug build on a busy machine.
@@ -54,8 +55,8 @@ fn exercise(bytes: &[u8]) -> usize {
     }
     let map = Map::new(&symbols, Some(&symbols));
     seen += map.script().to_string().len();
-    let side = Side { image: &image, symbols: &symbols };
-    seen + diff(side, side).len()
+    let abi = Abi::of(&image, &symbols);
+    seen + diff(&abi, &abi).len()
 }
 
 /// Reads a file that may break the promise; leaves it behind if it does.

@@ -10,12 +10,14 @@ use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 
 use crate::check::{self, BadChecklist, Checklist, LocateError, Located, Options, Results, Selection, Status};
+use crate::lock;
 use crate::probe::{shell_word, watch_for_interrupts};
 use crate::report::{self, Run, Style};
 use crate::sample::Sample;
 use crate::scratch::scratch;
 
 use super::exit::ExitStyle;
+use super::lock::locked;
 use super::output::{Format, after_printing};
 use super::{Exit, Output, Unusable};
 
@@ -59,6 +61,9 @@ pub struct Args {
     /// Keep every child's whole output in this folder
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
+    /// Do not compare with the xdoctor.lock that lies beside the checklist
+    #[arg(long)]
+    no_lock: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -98,7 +103,7 @@ enum ReportFormat {
     Fleet,
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -135,7 +140,10 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
             source
         }
     };
-    let checklist = Checklist::parse(source, &given).map_err(unusable)?;
+    let mut checklist = Checklist::parse(source, &given).map_err(unusable)?;
+    if !args.no_lock && !matches!(located, Located::SelfCheck(_)) {
+        remember(&mut checklist, source, output)?;
+    }
     let selection = Selection::new(&args.only, &args.skip, &checklist)?;
     if args.list {
         return list(&checklist, &selection, output);
@@ -174,12 +182,23 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     after_printing(printed, exit)
 }
 
+/// Adds what the lock beside the checklist remembers, where there is one.
+fn remember(checklist: &mut Checklist, source: &check::Source, output: Output) -> anyhow::Result<()> {
+    let Some(lock) = lock::read(&source.base).map_err(locked)? else { return Ok(()) };
+    if lock.checklist == check::lock_name(source) {
+        check::remember(checklist, &source.base, lock);
+    } else {
+        output.remark(format!("{} is of {}: it is not compared", lock.path.display(), lock.checklist));
+    }
+    Ok(())
+}
+
 fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// The checklist as the file to blame, unless what was named is no file at all.
-fn not_to_be_had(error: LocateError) -> anyhow::Error {
+pub(super) fn not_to_be_had(error: LocateError) -> anyhow::Error {
     let file = match &error {
         LocateError::Unreadable { path, .. } | LocateError::Untrusted { path, .. } => std::path::absolute(path).ok(),
         LocateError::Unknown { .. } => None,
@@ -188,7 +207,7 @@ fn not_to_be_had(error: LocateError) -> anyhow::Error {
 }
 
 /// The first complaint's place stands for all of them in JSON; the message holds them all.
-fn unusable(bad: BadChecklist) -> anyhow::Error {
+pub(super) fn unusable(bad: BadChecklist) -> anyhow::Error {
     let first = bad.complaints.first();
     anyhow!(Unusable {
         message: bad.to_string(),
@@ -229,8 +248,9 @@ fn arguments(args: &Args) -> String {
     let checklist = args.checklist.iter().map(|path| format!(" {}", shell_word(path.as_os_str())));
     let vars =
         args.vars.iter().map(|(name, value)| format!(" --var {}", shell_word(format!("{name}={value}").as_ref())));
+    let no_lock = args.no_lock.then(|| " --no-lock".to_owned());
     let require = args.require.iter().map(|Require::Gpu| " --require gpu".to_owned());
-    checklist.chain(vars).chain(require).collect()
+    checklist.chain(vars).chain(require).chain(no_lock).collect()
 }
 
 fn print(run: &Run<'_>, args: &Args, output: Output) -> anyhow::Result<()> {

@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod figures;
 mod load;
+mod lock;
 mod man;
 mod map;
 mod model;
@@ -75,6 +76,7 @@ enum Command {
     Bundle(bundle::Args),
     #[command(hide = true)]
     Load(load::Args),
+    Lock(lock::Args),
     Map(map::Args),
     Diff(diff::Args),
     Schema(schema::Args),
@@ -108,6 +110,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Codes(args) => codes::run(&args, output),
         Command::Bundle(args) => bundle::run(&args, output),
         Command::Load(args) => load::run(&args, output),
+        Command::Lock(args) => lock::run(&args, output),
         Command::Map(args) => map::run(&args, output),
         Command::Diff(args) => diff::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),

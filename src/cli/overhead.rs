@@ -9,7 +9,7 @@ use clap::value_parser;
 use crate::check::{Outcome, Status};
 use crate::code::{Code, Severity};
 use crate::measure::{self, Admission, Broken, Limit, Metric, Overhead, Plan, Role, Standing};
-use crate::probe::{Ending, watch_for_interrupts};
+use crate::probe::watch_for_interrupts;
 use crate::scratch::scratch;
 
 use super::figures::percent;
@@ -132,7 +132,7 @@ fn judge_pairs(outcome: &mut Outcome, overhead: &Overhead, plan: &Plan) {
             Broken::Ended { role: Role::Shimmed, ending, .. } => {
                 fail(
                     outcome,
-                    code_of(*ending),
+                    ending.code().unwrap_or(Code::CommandFailed),
                     "a shimmed run that ends well, as the native one does".to_owned(),
                     reason,
                 );
@@ -161,15 +161,6 @@ fn judge_pairs(outcome: &mut Outcome, overhead: &Overhead, plan: &Plan) {
                 ),
             );
         }
-    }
-}
-
-fn code_of(ending: Ending) -> Code {
-    match ending {
-        Ending::Signalled(_) => Code::Crash,
-        Ending::TimeLimit => Code::TimeLimit,
-        Ending::OutputLimit => Code::OutputLimit,
-        Ending::Exited(_) | Ending::Interrupted | Ending::Stopped => Code::CommandFailed,
     }
 }
 

@@ -46,7 +46,7 @@ impl Shimmed {
         let shim = default(&self.shim, "lib/libshimhip.so");
         let runtime = default(&self.runtime, "lib/libamdhip64.so.7");
         Ok(Setup {
-            deploy: self.deploy,
+            deploy: self.deploy.into(),
             env: self.env.clone(),
             limits: Limits { time: self.timeout, ..Limits::default() },
             require_gpu: self.require.is_some(),

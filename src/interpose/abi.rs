@@ -84,6 +84,40 @@ impl<'a> Abi<'a> {
     }
 }
 
+impl Abi<'_> {
+    /// The same, for when the file is gone.
+    pub fn into_owned(self) -> Abi<'static> {
+        let own = |name: Name<'_>| Name::Owned(name.into_owned());
+        Abi {
+            machine: self.machine,
+            soname: self.soname.map(own),
+            versioning: self.versioning,
+            nodes: self
+                .nodes
+                .into_iter()
+                .map(|(node, parents)| (own(node), parents.into_iter().map(own).collect()))
+                .collect(),
+            needs: self.needs.into_iter().map(|(file, node)| (own(file), node.map(own))).collect(),
+            exports: self
+                .exports
+                .into_iter()
+                .map(|(name, all)| (own(name), all.into_iter().map(Definition::into_owned).collect()))
+                .collect(),
+        }
+    }
+}
+
+impl Definition<'_> {
+    fn into_owned(self) -> Definition<'static> {
+        Definition { node: self.node.map(|node| Name::Owned(node.into_owned())), ..self }
+    }
+
+    /// Whether it is data, whose size matters to a program that holds a copy of it.
+    pub fn is_data(&self) -> bool {
+        matches!(self.kind, SymbolKind::Object | SymbolKind::Common | SymbolKind::Tls)
+    }
+}
+
 fn exports<'a>(symbols: &Symbols<'a>) -> BTreeMap<Name<'a>, Vec<Definition<'a>>> {
     let mut exports: BTreeMap<Name<'a>, Vec<Definition<'a>>> = BTreeMap::new();
     let offered = |symbol: &Symbol<'_>| {

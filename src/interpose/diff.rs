@@ -176,7 +176,7 @@ fn gone(name: &str, old: &Definition<'_>, is: &[Definition<'_>], unversioned: bo
     let breaks = !satisfied(old, is, unversioned);
     let why = match breaks {
         false => "another definition satisfies the reference",
-        true if is_data(old) => "a client that uses it does not start: undefined symbol",
+        true if old.is_data() => "a client that uses it does not start: undefined symbol",
         true => "a client that uses it does not start, or ends at the first call: undefined symbol",
     };
     change(What::SymbolGone, name, Some(versioned(name, old)), None, breaks, why)
@@ -218,7 +218,7 @@ fn attributes(name: &str, old: &Definition<'_>, new: &Definition<'_>, changes: &
         }
     };
     push(What::KindChanged, old.kind.to_string(), new.kind.to_string(), kind_verdict(old.kind, new.kind));
-    if is_data(old) && is_data(new) {
+    if old.is_data() && new.is_data() {
         let verdict = match (old.kind, new.size > old.size) {
             (SymbolKind::Tls, _) => (false, "thread-local data is never copied into a client"),
             (_, true) => (true, "a program that holds a copy of it has room for the old size only"),
@@ -245,10 +245,6 @@ fn kind_verdict(old: SymbolKind, new: SymbolKind) -> (bool, &'static str) {
         ('?', _) | (_, '?') => (false, "one of the two does not say what it is"),
         _ => (true, "clients call data, or read code"),
     }
-}
-
-fn is_data(definition: &Definition<'_>) -> bool {
-    matches!(definition.kind, SymbolKind::Object | SymbolKind::Common | SymbolKind::Tls)
 }
 
 fn versioned(name: &str, definition: &Definition<'_>) -> String {

@@ -25,10 +25,10 @@ impl Admission {
         }
         let stopped = climb.steps.iter().find_map(|step| match &step.answer {
             Answer::Skipped(_, reason) => Some(Admission::Skipped(reason.clone())),
-            Answer::Undetermined(reason) if step.rung <= Rung::Binds => {
+            Answer::Undetermined(reason) | Answer::Unobserved(_, reason) if step.rung <= Rung::Binds => {
                 Some(Admission::Undetermined(format!("`{}` is undetermined: {reason}", step.rung)))
             }
-            Answer::Holds | Answer::Diagnosed(_) | Answer::Undetermined(_) => None,
+            Answer::Holds | Answer::Diagnosed(_) | Answer::Undetermined(_) | Answer::Unobserved(..) => None,
         });
         stopped.unwrap_or(Admission::Granted)
     }

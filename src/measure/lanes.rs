@@ -138,7 +138,7 @@ fn listened(index: usize, lane: &Lane, send: &Sender<Word>, over: &Arc<AtomicBoo
         }
     });
     let over = Arc::clone(over);
-    let limits = Limits { time: Duration::MAX, output: OUTPUT };
+    let limits = Limits { time: Duration::MAX, output: OUTPUT, ..Limits::default() };
     lane.child.clone().limits(limits).heard_by(listener).stop_when(move || over.load(Ordering::Relaxed))
 }
 

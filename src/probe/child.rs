@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, set_parent_process_death_signal, setsid};
 
 use super::deadline;
+use crate::code::Code;
+
 use super::family::{Family, MARK, Mark};
 use super::interrupt::interrupted;
 use super::listener::{Listener, Stream};
@@ -83,6 +85,21 @@ pub enum Ending {
     Interrupted,
     /// It was ended because what was watched for had happened.
     Stopped,
+}
+
+impl Ending {
+    /// What this end is called where another was expected; `None` where it was not the child that ended it so.
+    pub fn code(self) -> Option<Code> {
+        match self {
+            Ending::Exited(_) => Some(Code::CommandFailed),
+            Ending::Signalled(_) => Some(Code::Crash),
+            Ending::TimeLimit => Some(Code::TimeLimit),
+            Ending::OutputLimit => Some(Code::OutputLimit),
+            Ending::MemoryLimit => Some(Code::MemoryLimit),
+            Ending::ProcessLimit => Some(Code::ProcessLimit),
+            Ending::Interrupted | Ending::Stopped => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Ending {

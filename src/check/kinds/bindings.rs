@@ -9,6 +9,7 @@ use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::loader::{Environment, Process};
+use crate::lock::Subject;
 
 use super::modelled::{environment, modelled};
 use super::{Context, Found, Kind};
@@ -32,6 +33,10 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
 impl Kind for BindingsCheck {
     fn title(&self) -> String {
         format!("{} binds to {}", self.symbols.join(", "), self.provider.display())
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        vec![Subject::Client(self.path.clone()), Subject::File(self.provider.clone())]
     }
 
     fn run(&self, _: &Context<'_>) -> Found {

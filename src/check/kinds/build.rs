@@ -12,6 +12,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
+use crate::lock::Subject;
 
 use super::build_options::Options;
 use super::cmake::Cache;
@@ -50,6 +51,13 @@ impl Kind for BuildCheck {
             None if self.products.is_empty() => format!("{} was built with the options meant", self.path.display()),
             None => format!("{} is up to date", self.path.display()),
         }
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        let Some(source) = &self.newer_than else { return Vec::new() };
+        let product = |name| Subject::Product { path: self.path.join(name), source: source.clone() };
+        let repository = source.join(".git").exists().then(|| Subject::Repository(source.clone()));
+        self.products.iter().map(product).chain(repository).collect()
     }
 
     fn run(&self, _: &Context<'_>) -> Found {

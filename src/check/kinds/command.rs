@@ -9,6 +9,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
+use crate::lock::Subject;
 use crate::probe::{Child, Ended, Ending, Limits, loader_words};
 
 use super::{Context, Found, Kind};
@@ -63,6 +64,11 @@ impl Kind for CommandCheck {
 
     fn parts(&self) -> &'static [&'static str] {
         if self.shim.is_some() { &["binds", "called", "forwards"] } else { &[] }
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        let program = self.run.first().filter(|word| word.contains('/')).map(|word| Subject::File(word.into()));
+        self.shim.iter().cloned().map(Subject::Shim).chain(program).collect()
     }
 
     fn run(&self, context: &Context<'_>) -> Found {
@@ -127,18 +133,12 @@ impl CommandCheck {
     fn judge_ending(&self, ended: &Ended, finding: &mut Finding) {
         let said = ended.last_word().map(|word| format!("; its last line on stderr: {word}")).unwrap_or_default();
         let actual = format!("{} after {:.2} s{said}", ended.ending, ended.seconds);
-        let code = match ended.ending {
-            Ending::Exited(status) if status == self.exit => return,
-            Ending::Exited(_) => Code::CommandFailed,
-            Ending::Signalled(_) => Code::Crash,
-            Ending::TimeLimit => Code::TimeLimit,
-            Ending::OutputLimit => Code::OutputLimit,
-            Ending::MemoryLimit => Code::MemoryLimit,
-            Ending::ProcessLimit => Code::ProcessLimit,
-            Ending::Interrupted | Ending::Stopped => {
-                finding.open = Some(Open::Undetermined { reason: "interrupted".into(), code: None, fix: None });
-                return;
-            }
+        if ended.ending == Ending::Exited(self.exit) {
+            return;
+        }
+        let Some(code) = ended.ending.code() else {
+            finding.open = Some(Open::Undetermined { reason: "interrupted".into(), code: None, fix: None });
+            return;
         };
         let expected = match code {
             Code::TimeLimit => format!("an end within {}", humantime::format_duration(self.limits.time)),

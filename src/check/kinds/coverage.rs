@@ -9,6 +9,7 @@ use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::interpose::{Api, Coverage, Deploy, Question, coverage};
 use crate::loader::Module;
+use crate::lock::Subject;
 
 use super::{Context, Found, Kind};
 
@@ -44,6 +45,11 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
 impl Kind for CoverageCheck {
     fn title(&self) -> String {
         format!("{} gets every call that its clients make", self.shim.display())
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        let clients = self.clients.iter().cloned().map(Subject::Client);
+        clients.chain([Subject::Shim(self.shim.clone()), Subject::Runtime(self.runtime.clone())]).collect()
     }
 
     fn run(&self, _: &Context<'_>) -> Found {

@@ -10,6 +10,7 @@ use crate::diagnosis::Diagnosis;
 use crate::elf::escape;
 use crate::interpose::missing_versions;
 use crate::loader::{Environment, Process};
+use crate::lock::Subject;
 
 use super::modelled::{environment, modelled};
 use super::{Context, Found, Kind};
@@ -30,6 +31,10 @@ impl Kind for DepsCheck {
     fn title(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         format!("{} finds every library and version that it needs", name.display())
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        vec![Subject::File(self.path.clone())]
     }
 
     fn run(&self, _: &Context<'_>) -> Found {

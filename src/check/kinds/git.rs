@@ -11,6 +11,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
+use crate::lock::Subject;
 
 use super::remotes::{Matching, without_credentials};
 use super::{Context, Found, Kind};
@@ -63,6 +64,10 @@ fn revisions(fields: &Fields<'_>, name: &'static str) -> Vec<String> {
 impl Kind for GitCheck {
     fn title(&self) -> String {
         format!("{} is the source tree that is meant", self.path.display())
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        vec![Subject::Repository(self.path.clone())]
     }
 
     fn run(&self, _: &Context<'_>) -> Found {

@@ -11,6 +11,7 @@ use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::interpose::{Library, SearchFolder, search_folders};
+use crate::lock::Subject;
 
 use super::{Context, Found, Kind};
 
@@ -39,6 +40,10 @@ impl Kind for LibraryCheck {
     fn title(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         format!("{} is installed", name.display())
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        vec![Subject::File(self.path.clone())]
     }
 
     fn run(&self, _: &Context<'_>) -> Found {

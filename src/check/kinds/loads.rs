@@ -7,6 +7,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
+use crate::lock::Subject;
 use crate::probe::{Child, Ending, Limits, loader_words};
 
 use super::{Context, Found, Kind};
@@ -33,6 +34,10 @@ impl Kind for LoadsCheck {
     fn title(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         format!("{} loads, and every symbol that it needs resolves", name.display())
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        vec![Subject::File(self.path.clone())]
     }
 
     fn run(&self, context: &Context<'_>) -> Found {
@@ -77,12 +82,10 @@ impl LoadsCheck {
                 let words = loader_words(&ended.stderr.text());
                 words.first().map_or(Code::CommandFailed, |word| word.code)
             }
-            Ending::Signalled(_) => Code::Crash,
-            Ending::TimeLimit => Code::TimeLimit,
-            Ending::OutputLimit => Code::OutputLimit,
-            Ending::MemoryLimit => Code::MemoryLimit,
-            Ending::ProcessLimit => Code::ProcessLimit,
-            Ending::Interrupted | Ending::Stopped => return Finding::undetermined("interrupted"),
+            ending => match ending.code() {
+                Some(code) => code,
+                None => return Finding::undetermined("interrupted"),
+            },
         };
         Finding::violation(Diagnosis::new(code, expected, said))
     }

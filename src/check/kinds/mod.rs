@@ -36,6 +36,7 @@ use std::sync::Arc;
 use super::fields::Fields;
 use super::finding::Finding;
 use crate::ladder::Interception;
+use crate::lock::Subject;
 
 /// What a check is given to work with.
 #[derive(Clone, Debug)]
@@ -71,6 +72,11 @@ pub trait Kind: Debug + Send + Sync {
     /// The names of its findings, where it has several.
     fn parts(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The files, trees and repositories that it names, for a lock to remember.
+    fn subjects(&self) -> Vec<Subject> {
+        Vec::new()
     }
 
     /// Does it.

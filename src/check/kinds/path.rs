@@ -10,6 +10,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
+use crate::lock::Subject;
 
 use super::accounts::{group_id, group_name, user_id, user_name};
 use super::bounds::{Bounds, human};
@@ -119,6 +120,11 @@ impl Kind for PathCheck {
         let claim = if self.exists { "is there" } else { "is not there" };
         let more = if self.asks_more() && self.wanted.is_none() { ", as it should be" } else { "" };
         format!("{} {claim}{more}", self.path.display())
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        let content = self.exists && !matches!(self.wanted, Some(Type::Folder));
+        if content { vec![Subject::File(self.path.clone())] } else { Vec::new() }
     }
 
     fn run(&self, _: &Context<'_>) -> Found {

@@ -10,7 +10,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
-use crate::probe::{Child, Ended, Ending, Limits, loader_words};
+use crate::probe::{Child, Ended, Limits, loader_words};
 
 use super::versions::{Requirement, Scheme};
 use super::{Context, Found, Kind};
@@ -208,13 +208,7 @@ impl PythonCheck {
     }
 
     fn unreported(&self, ended: &Ended) -> Finding {
-        let code = match ended.ending {
-            Ending::Exited(_) => Code::CommandFailed,
-            Ending::Signalled(_) => Code::Crash,
-            Ending::TimeLimit => Code::TimeLimit,
-            Ending::OutputLimit => Code::OutputLimit,
-            Ending::Interrupted => return Finding::undetermined("interrupted"),
-        };
+        let Some(code) = ended.ending.code() else { return Finding::undetermined("interrupted") };
         let said = ended.last_word().map(|word| format!("; its last line on stderr: {word}")).unwrap_or_default();
         let expected = format!("`import {}` to succeed", self.module);
         Finding::violation(Diagnosis::new(code, expected, format!("{}{said}", ended.ending)))

@@ -9,6 +9,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::interpose::Selection;
 use crate::ladder::{Answer, ClimbError, Compare, Deployment, Setup, Step, climb};
+use crate::lock::Subject;
 use crate::probe::Limits;
 
 use super::{Context, Found, Kind};
@@ -104,6 +105,12 @@ impl Kind for SmokeCheck {
 
     fn parts(&self) -> &'static [&'static str] {
         &["present", "loads", "binds", "called", "forwards", "correct", "survives"]
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        let program = self.run.first().filter(|word| word.contains('/')).map(|word| Subject::Client(word.into()));
+        let runtime = self.runtime.clone().map(Subject::Runtime);
+        [Subject::Shim(self.shim.clone())].into_iter().chain(runtime).chain(program).collect()
     }
 
     fn run(&self, context: &Context<'_>) -> Found {

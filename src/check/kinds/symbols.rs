@@ -12,6 +12,7 @@ use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::interpose::version_script::{Assignment, VersionScript};
 use crate::interpose::{Api, Export, Library, judge, whole_api};
+use crate::lock::Subject;
 
 use super::{Context, Found, Kind};
 
@@ -50,6 +51,10 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
 impl Kind for SymbolsCheck {
     fn title(&self) -> String {
         format!("{} defines what it should", self.path.display())
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        [&self.path].into_iter().chain(&self.map).cloned().map(Subject::File).collect()
     }
 
     fn run(&self, _: &Context<'_>) -> Found {

@@ -1,0 +1,126 @@
+//! SHA-256 of files, as fast as the processors do it: `sha2` uses their SHA extensions where they have them, and files
+//! are shared out among the cores, the largest first.
+
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use sha2::{Digest, Sha256};
+
+use crate::probe::interrupted;
+
+/// Bytes read at once: few system calls, and what was read is still in the core's cache when it is hashed.
+const BLOCK: usize = 256 * 1024;
+/// A fifo must not keep the reader waiting for a writer.
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+
+/// A file's content, in 32 bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hashed {
+    /// SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// Hashes a regular file. Reads it rather than mapping it: a library that is rebuilt meanwhile would end the process.
+///
+/// # Errors
+/// Where it cannot be read, is no regular file, or changes while it is read.
+pub fn sha256(path: &Path) -> io::Result<Hashed> {
+    let mut file = File::options().read(true).custom_flags(NONBLOCK).open(path)?;
+    let before = file.metadata()?;
+    if !before.is_file() {
+        return Err(io::Error::other("expected a regular file"));
+    }
+    let (mut hasher, mut block, mut size) = (Sha256::new(), vec![0; BLOCK], 0);
+    loop {
+        if interrupted() {
+            // Not `ErrorKind::Interrupted`, which means "try again".
+            return Err(io::Error::other("interrupted"));
+        }
+        match file.read(&mut block) {
+            Ok(0) => break,
+            Ok(read) => {
+                hasher.update(block.get(..read).unwrap_or_default());
+                size += read as u64;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if stamp(&before) != stamp(&file.metadata()?) || size != before.len() {
+        return Err(io::Error::other("it changed while it was read"));
+    }
+    Ok(Hashed { sha256: hex(&hasher.finalize()), size })
+}
+
+/// What a write changes.
+fn stamp(metadata: &Metadata) -> (u64, i64, i64, i64) {
+    (metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ctime_nsec())
+}
+
+/// Hashes files side by side; the answers are in the order of the paths.
+pub fn sha256_all(paths: &[PathBuf]) -> Vec<io::Result<Hashed>> {
+    let size = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+    let mut order: Vec<(u64, usize)> = paths.iter().enumerate().map(|(at, path)| (size(path), at)).collect();
+    // One stream is one core's: the largest first, so that no core ends with a large one while the others are idle.
+    order.sort_unstable_by(|a, b| b.cmp(a));
+    let answers: Vec<OnceLock<io::Result<Hashed>>> = paths.iter().map(|_| OnceLock::new()).collect();
+    rayon::scope_fifo(|scope| {
+        for (path, answer) in order.iter().filter_map(|(_, at)| paths.get(*at).zip(answers.get(*at))) {
+            scope.spawn_fifo(move |_| drop(answer.set(sha256(path))));
+        }
+    });
+    let unasked = || Err(io::Error::other("not hashed"));
+    answers.into_iter().map(|answer| answer.into_inner().unwrap_or_else(unasked)).collect()
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256 of lines, for what is too long to be remembered whole.
+pub(super) fn sha256_of_lines(lines: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let mut hasher = Sha256::new();
+    for line in lines {
+        hasher.update(line.as_ref());
+        hasher.update(b"\n");
+    }
+    hex(&hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_the_one_of_the_standard() {
+        let folder = tempfile::tempdir().expect("scratch");
+        let path = folder.path().join("abc");
+        std::fs::write(&path, "abc").expect("written");
+        let hashed = sha256(&path).expect("readable");
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(hashed.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(hashed.size, 3);
+    }
+
+    #[test]
+    fn many_files_are_answered_in_the_order_asked_whatever_their_sizes() {
+        let folder = tempfile::tempdir().expect("scratch");
+        let sizes = [0usize, 700_000, 3, 262_144, 262_145];
+        let paths: Vec<PathBuf> = sizes.iter().map(|size| folder.path().join(size.to_string())).collect();
+        for (path, size) in paths.iter().zip(sizes) {
+            std::fs::write(path, vec![7; size]).expect("written");
+        }
+        let missing = folder.path().join("missing");
+        let all: Vec<PathBuf> = paths.iter().chain([&missing]).cloned().collect();
+        let hashed = sha256_all(&all);
+        for (path, hashed) in paths.iter().zip(&hashed) {
+            assert_eq!(hashed.as_ref().expect("readable"), &sha256(path).expect("readable"));
+        }
+        assert!(hashed[sizes.len()].is_err());
+    }
+}
