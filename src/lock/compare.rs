@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::code::Code;
 use crate::diagnosis::{Diagnosis, listed};
+use crate::interpose::diff::{Change, What};
 
 use super::elf_change::{ElfChange, functions};
 use super::file::FILE_NAME;
@@ -209,8 +210,11 @@ impl Sides<'_> {
         if let (true, Some(old), Some(new)) = (again, &old, &new) {
             drift.saw(format!("build id {} → {}", short(old), short(new)));
         }
-        for broken in change.changes.iter().filter(|change| change.breaks).take(SHOWN) {
-            drift.saw(format!("{}: {}", broken.subject, broken.why));
+        let mut whys = BTreeSet::new();
+        for one in change.changes.iter().filter(|change| change.breaks || change.change == What::SymbolMoved) {
+            if whys.insert(one.why) {
+                drift.saw(format!("{}: {}", one.subject, one.why));
+            }
         }
         let actual = match (change.clauses.is_empty(), again) {
             (false, _) => format!("{size}, {}", change.clauses.join("; ")),
@@ -426,7 +430,7 @@ fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
-fn spelled(change: &crate::interpose::diff::Change) -> String {
+fn spelled(change: &Change) -> String {
     match (&change.old, &change.new) {
         (Some(old), Some(new)) => format!("{old} → {new}"),
         (Some(old), None) => format!("{old} gone"),
