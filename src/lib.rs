@@ -15,6 +15,7 @@
 //! - [`measure`]: what a shim costs: runs in pairs, lanes at once, and how sure one can be of such figures.
 //! - [`lock`]: the known-good state of what a checklist names, and what has become of it.
 //! - [`check`]: checklist, plan, run, outcome.
+//! - [`init`]: a first checklist, written from what is there.
 //! - [`report`]: one file per format; a function of outcomes alone.
 //! - [`code`], [`diagnosis`]: the stable names of what can be wrong, and one such finding.
 //! - [`bundle`], [`sample`]: the embedded shim, runtime and client, and the environment made of them.
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod code;
 pub mod diagnosis;
 pub mod elf;
+pub mod init;
 pub mod interpose;
 pub mod ladder;
 pub mod loader;

@@ -12,6 +12,7 @@ mod diff;
 mod exit;
 mod explain;
 mod figures;
+mod init;
 mod load;
 mod lock;
 mod man;
@@ -77,6 +78,7 @@ enum Command {
     #[command(hide = true)]
     Load(load::Args),
     Lock(lock::Args),
+    Init(init::Args),
     Map(map::Args),
     Diff(diff::Args),
     Schema(schema::Args),
@@ -110,6 +112,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Codes(args) => codes::run(&args, output),
         Command::Bundle(args) => bundle::run(&args, output),
         Command::Load(args) => load::run(&args, output),
+        Command::Init(args) => init::run(&args, output),
         Command::Lock(args) => lock::run(&args, output),
         Command::Map(args) => map::run(&args, output),
         Command::Diff(args) => diff::run(&args, output),

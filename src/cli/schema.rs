@@ -22,6 +22,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("diff", include_str!("../../checks/schema/diff.json")),
     ("error", include_str!("../../checks/schema/error.json")),
     ("explain", include_str!("../../checks/schema/explain.json")),
+    ("init", include_str!("../../checks/schema/init.json")),
     ("lock", include_str!("../../checks/schema/lock.json")),
     ("map", include_str!("../../checks/schema/map.json")),
     ("overhead", include_str!("../../checks/schema/overhead.json")),
