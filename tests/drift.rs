@@ -63,7 +63,12 @@ mod nothing_has_changed {
         ];
         assert_eq!(ids, expected);
         checks.iter().for_each(|check| is(check, "pass", "", &[]));
-        is(&checks[0], "pass", "", &["6 things remembered", "nothing has to be built again"]);
+        is(
+            &checks[0],
+            "pass",
+            "",
+            &["6 things remembered", "everything is as it was when it worked", "nothing has to be built again"],
+        );
         is(&checks[5], "pass", "", &["commit d5c0c4f on main, clean"]);
     }
 

@@ -113,6 +113,12 @@ impl Remembered {
                 .iter()
                 .map(|name| format!("{name}: the checklist names it no longer, so it is not compared")),
         );
+        let drifted = comparison.drifts.iter().filter(|drift| !drift.diagnoses.is_empty()).count();
+        finding.saw(match drifted {
+            0 => "everything is as it was when it worked".to_owned(),
+            1 => "1 thing is not as it was when it worked".to_owned(),
+            count => format!("{count} things are not as they were when it worked"),
+        });
         let rebuilds: Vec<&str> = comparison.rebuilds().map(|(name, _)| name).collect();
         finding.saw(match rebuilds.as_slice() {
             [] => "nothing has to be built again".to_owned(),

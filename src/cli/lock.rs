@@ -201,7 +201,7 @@ fn described(thing: &Thing) -> String {
         Thing::File(file) => match &file.elf {
             None => format!("{} bytes", file.content.size),
             Some(elf) => {
-                let exports = elf.abi.exports.len() + elf.many.iter().map(|(_, many)| many.count).sum::<usize>();
+                let exports = elf.abi.exports.len() + elf.many.values().map(|many| many.count).sum::<usize>();
                 let build_id = elf.build_id.as_deref().and_then(|id| id.get(..12)).unwrap_or("none");
                 format!(
                     "{} bytes, build id {build_id}, {exports} exports in {} nodes",

@@ -196,10 +196,10 @@ impl Writer {
                 Role::Other => "it has nothing to do with the API",
             };
             self.remark(what);
-            if self.check(file.stem(), "library", Some(&file.path)) {
-                if let Some(soname) = &file.library.soname {
-                    self.field("soname", quoted(soname));
-                }
+            if self.check(file.stem(), "library", Some(&file.path))
+                && let Some(soname) = &file.library.soname
+            {
+                self.field("soname", quoted(soname));
             }
         }
         if !left.is_empty() {

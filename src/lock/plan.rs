@@ -85,17 +85,18 @@ impl Plan {
     }
 
     fn add(&mut self, subject: Subject) {
-        let file = |path: &Path| if path.is_dir() { None } else { Some(What::File) };
+        let file = |path: &Path| has_content(path).then_some(What::File);
         let (path, what, part, source) = match subject {
             Subject::File(path) => (path.clone(), file(&path), None, None),
             Subject::Shim(path) => (path.clone(), file(&path), Some(Part::Shim), None),
             Subject::Runtime(path) => (path.clone(), file(&path), Some(Part::Runtime), None),
-            Subject::Client(path) => (path.clone(), file(&path).or(Some(What::Tree)), Some(Part::Client), None),
+            Subject::Client(path) if path.is_dir() => (path, Some(What::Tree), Some(Part::Client), None),
+            Subject::Client(path) => (path.clone(), file(&path), Some(Part::Client), None),
             Subject::Product { path, source } => (path.clone(), file(&path), None, Some(source)),
             Subject::Tree(path) => (path, Some(What::Tree), None, None),
             Subject::Repository(path) => (path, Some(What::Repository), None, None),
         };
-        // A folder's existence is its check's concern: of a folder nothing but its files could be remembered.
+        // That it is there is its check's concern.
         let Some(what) = what else { return };
         let slash = if what == What::Tree { "/" } else { "" };
         let name = format!("{}{slash}", name_of(&self.base, &path));
@@ -119,6 +120,13 @@ impl Plan {
     }
 }
 
+/// Whether a path is a file whose content can be remembered, or none yet. A folder has none, a device has none, and what
+/// the kernel writes anew at each reading is not kept.
+fn has_content(path: &Path) -> bool {
+    let kernels = ["/proc", "/sys", "/dev"].iter().any(|root| path.starts_with(root));
+    !kernels && path.metadata().map_or(true, |metadata| metadata.is_file())
+}
+
 /// A path as a lock has it: from the folder of the lock where it lies below, `.` and doubled slashes left out.
 pub(super) fn name_of(base: &Path, path: &Path) -> String {
     let below = path.strip_prefix(base).unwrap_or(path);
@@ -138,6 +146,13 @@ mod tests {
         assert_eq!(name("/home/me/gpu/./lib//libshim.so"), "lib/libshim.so");
         assert_eq!(name("/home/me/gpu"), ".");
         assert_eq!(name("/opt/rocm/lib/libamdhip64.so.6"), "/opt/rocm/lib/libamdhip64.so.6");
+    }
+
+    #[test]
+    fn what_has_no_content_to_be_remembered_is_left_to_its_check() {
+        let subjects =
+            ["/dev/null", "/proc/self/maps", "/sys/kernel/notes", "/usr"].map(|path| Subject::File(path.into()));
+        assert!(Plan::new(Path::new("/x"), subjects).things.is_empty());
     }
 
     #[test]
