@@ -59,7 +59,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     }
     let written = checklist(&finds, &target);
     // What is written must be a checklist: a name in a file could be one that YAML does not hold.
-    let source = Source { name: target.clone(), text: written.text.clone(), base: folder };
+    let source = Source { name: target.clone(), text: written.text.clone(), base: folder, unasked: false };
     Checklist::parse(&source, &[]).map_err(unusable).context("xdoctor wrote a checklist that it cannot read: a bug")?;
     if !to_stdout {
         write(&target, &written.text, args.force)?;
