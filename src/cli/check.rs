@@ -58,6 +58,9 @@ pub struct Args {
     /// place of the text; repeatable
     #[arg(long = "report", value_name = "FORMAT=PATH", value_parser = format_and_path)]
     reports: Vec<(ReportFormat, PathBuf)>,
+    /// The machine's name in reports [default: this machine's]
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
     /// Keep every child's whole output in this folder
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
@@ -164,7 +167,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     bar.clear();
     let exit = exit(&results, args);
     let run = Run {
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        host: args.host.clone().unwrap_or_else(this_host),
         folder: std::env::current_dir().unwrap_or_default(),
         title: &checklist.title,
         checklist: checklist.source.clone(),
@@ -191,6 +194,10 @@ fn remember(checklist: &mut Checklist, source: &check::Source, output: Output) -
         output.remark(format!("{} is of {}: it is not compared", lock.path.display(), lock.checklist));
     }
     Ok(())
+}
+
+fn this_host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 fn default_jobs() -> usize {
