@@ -17,6 +17,7 @@
 //! - [`check`]: checklist, plan, run, outcome.
 //! - [`init`]: a first checklist, written from what is there.
 //! - [`report`]: one file per format; a function of outcomes alone.
+//! - [`merge`]: the reports of many machines, folded.
 //! - [`code`], [`diagnosis`]: the stable names of what can be wrong, and one such finding.
 //! - [`bundle`], [`sample`]: the embedded shim, runtime and client, and the environment made of them.
 //! - [`scratch`]: a folder for a run's files.
@@ -37,6 +38,7 @@ pub mod ladder;
 pub mod loader;
 pub mod lock;
 pub mod measure;
+pub mod merge;
 pub mod probe;
 pub mod report;
 pub mod sample;

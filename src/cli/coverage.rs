@@ -82,7 +82,7 @@ pub fn run(args: &Args, output: Output, wanted: Wanted) -> anyhow::Result<Exit> 
     let exit = exit(&answer);
     let printed = match wanted {
         Wanted::Json => output.json(&document(args, &answer, &blamed)),
-        Wanted::Text => print(&answer, &api, args, &blamed, output),
+        Wanted::Text | Wanted::Markdown => print(&answer, &api, args, &blamed, output),
         Wanted::Sarif => gate::write(args, &answer, &blamed, exit, |run| Ok(format!("{:#}\n", report::sarif(run)))),
         Wanted::Github => gate::write(args, &answer, &blamed, exit, |run| Ok(report::github(run))),
     };

@@ -17,6 +17,7 @@ mod load;
 mod lock;
 mod man;
 mod map;
+mod merge;
 mod model;
 mod output;
 mod overhead;
@@ -80,6 +81,7 @@ enum Command {
     Lock(lock::Args),
     Init(init::Args),
     Map(map::Args),
+    Merge(merge::Args),
     Diff(diff::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -94,8 +96,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => return usage(&error, &args).status(exit_style(&args)),
     };
     let output = Output::new(cli.format.form(), cli.color, cli.quiet, cli.verbose);
-    if !cli.format.is_common() && !matches!(cli.command, Command::Coverage(_)) {
-        let message = "only `coverage` has this --format; `check` writes it with --report FORMAT=PATH";
+    let has_format = match cli.command {
+        Command::Coverage(_) => cli.format != Wanted::Markdown,
+        Command::Merge(_) => matches!(cli.format, Wanted::Text | Wanted::Json | Wanted::Markdown),
+        _ => cli.format.is_common(),
+    };
+    if !has_format {
+        let message = "this command has no such --format; `check` writes it with --report FORMAT=PATH";
         return output::report_error(&anyhow::Error::msg(message), output.format).status(cli.exit_style);
     }
     let result = match cli.command {
@@ -115,6 +122,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Init(args) => init::run(&args, output),
         Command::Lock(args) => lock::run(&args, output),
         Command::Map(args) => map::run(&args, output),
+        Command::Merge(args) => merge::run(&args, output, cli.format),
         Command::Diff(args) => diff::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
         Command::Completions(args) => completions::run(&args),

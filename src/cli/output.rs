@@ -20,6 +20,8 @@ pub enum Wanted {
     Sarif,
     /// Annotations of GitHub Actions: `coverage` only (`check` has --report)
     Github,
+    /// A page of progress: `merge` only (`check` has --report)
+    Markdown,
 }
 
 impl Wanted {
@@ -97,6 +99,11 @@ impl Output {
             // A closed stderr is no reason to end.
             let _ = writeln!(io::stderr(), "xdoctor: {text}");
         }
+    }
+
+    /// What is wrong with an input, on stderr, though the command goes on; `-q` does not silence it.
+    pub fn complaint(&self, text: impl Display) {
+        let _ = writeln!(io::stderr(), "xdoctor: {text}");
     }
 
     /// Prints one JSON document.

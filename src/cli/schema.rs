@@ -26,6 +26,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("lock", include_str!("../../checks/schema/lock.json")),
     ("map", include_str!("../../checks/schema/map.json")),
     ("overhead", include_str!("../../checks/schema/overhead.json")),
+    ("merge", include_str!("../../checks/schema/merge.json")),
     ("smoke", include_str!("../../checks/schema/smoke.json")),
     ("symbols", include_str!("../../checks/schema/symbols.json")),
     ("trace", include_str!("../../checks/schema/trace.json")),

@@ -69,7 +69,7 @@ fn block(out: &mut String, text: &str) {
 }
 
 /// A code span. An empty one cannot be written.
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let text = visible(text);
     if text.is_empty() {
         return "(empty)".to_owned();
@@ -82,7 +82,7 @@ fn code(text: &str) -> String {
 }
 
 /// Words in a line, with everything escaped that could be markup.
-fn inline(text: &str) -> String {
+pub fn inline(text: &str) -> String {
     let mut out = String::new();
     for c in visible(text).trim().chars() {
         if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '~' | '|' | '$' | '#' | '!' | '^') {

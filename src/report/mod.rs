@@ -16,10 +16,12 @@ pub use github::github;
 pub use json::document;
 pub use junit::junit;
 pub use markdown::markdown;
+pub(crate) use markdown::{code as code_span, inline as escaped};
 pub use prometheus::prometheus;
 pub use sarif::sarif;
 pub use tap::tap;
 pub use text::{Style, outcome, render};
+pub(crate) use text::{field, mark};
 
 use std::path::{Path, PathBuf};
 

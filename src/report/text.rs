@@ -48,7 +48,7 @@ fn line(out: &mut String, text: &str) {
 }
 
 /// The mark of a status, and the word that stands for it wherever colour is the only other sign.
-fn mark(status: Status, style: Style) -> String {
+pub fn mark(status: Status, style: Style) -> String {
     let (drawn, spelled, colour) = match status {
         Status::Pass => ("✓", "[ok]", Color::Green),
         Status::Warn => ("!", "[warn]", Color::Yellow),
@@ -112,7 +112,7 @@ const INDENT: usize = 6;
 const NAME: usize = 10;
 
 /// A named line below a check, folded at the width; commands stay whole, to be copied.
-fn field(out: &mut String, name: &str, text: &str, style: Style) {
+pub fn field(out: &mut String, name: &str, text: &str, style: Style) {
     let name_width = if name.is_empty() { 0 } else { NAME };
     let room = style.width.saturating_sub(INDENT + name_width).max(20);
     let whole = name == "rerun:" || name == "fix:";
