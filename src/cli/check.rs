@@ -1,6 +1,7 @@
 //! `xdoctor check`: runs a checklist.
 
 mod progress;
+mod prolog;
 
 use std::fs;
 use std::io::{self, Write};
@@ -58,6 +59,12 @@ pub struct Args {
     /// place of the text; repeatable
     #[arg(long = "report", value_name = "FORMAT=PATH", value_parser = format_and_path)]
     reports: Vec<(ReportFormat, PathBuf)>,
+    /// Exit with 1 only for a fault of the node, else with 0: what a Slurm Prolog must do, whose failure drains the node
+    ///
+    /// A fault of the node is the failure of a check that has the tag `node` or is of a kind that looks at nothing else.
+    /// What fails otherwise, could not be determined, or keeps the checklist from being run is said on stderr.
+    #[arg(long)]
+    slurm_prolog: bool,
     /// The machine's name in reports [default: this machine's]
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
@@ -182,6 +189,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         let none = if args.only.is_empty() { "no check is left" } else { "no check matches what --only asks for" };
         output.remark(none);
     }
+    let exit = if args.slurm_prolog { prolog::exit(&checklist, &run, output) } else { exit };
     after_printing(printed, exit)
 }
 

@@ -91,9 +91,17 @@ enum Command {
 /// Runs the command that `args` ask for (the program's name first); returns the exit status.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
+    let (exit, style) = answer(&args);
+    // A slip of the command line or of the checklist, though said, drains no node.
+    let exit = if exit == Exit::Unusable && is_prolog(&args) { Exit::Holds } else { exit };
+    exit.status(style)
+}
+
+/// How the command ended, and what its exit status is to say.
+fn answer(args: &[OsString]) -> (Exit, exit::ExitStyle) {
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, &args).status(exit_style(&args)),
+        Err(error) => return (usage(&error, args), exit_style(args)),
     };
     let output = Output::new(cli.format.form(), cli.color, cli.quiet, cli.verbose);
     let has_format = match cli.command {
@@ -103,7 +111,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     };
     if !has_format {
         let message = "this command has no such --format; `check` writes it with --report FORMAT=PATH";
-        return output::report_error(&anyhow::Error::msg(message), output.format).status(cli.exit_style);
+        return (output::report_error(&anyhow::Error::msg(message), output.format), cli.exit_style);
     }
     let result = match cli.command {
         Command::Check(args) => check::run(&args, output),
@@ -129,13 +137,18 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Man(args) => man::run(&args),
     };
     let exit = result.unwrap_or_else(|error| output::report_error(&error, output.format));
-    exit.status(cli.exit_style)
+    (exit, cli.exit_style)
 }
 
 /// Whether the word or pair of words is among the arguments, for what clap could not read.
 fn asks(args: &[OsString], flag: &str, value: &str) -> bool {
     let joined = format!("{flag}={value}");
     args.windows(2).any(|pair| pair[0] == flag && pair[1] == value) || args.iter().any(|arg| *arg == *joined)
+}
+
+/// Whether the exit status decides over a node, which no slip of the command line may drain.
+fn is_prolog(args: &[OsString]) -> bool {
+    args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--slurm-prolog")
 }
 
 fn exit_style(args: &[OsString]) -> exit::ExitStyle {

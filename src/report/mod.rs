@@ -67,7 +67,7 @@ impl Run<'_> {
     }
 
     /// Whether a check with this status makes the run fail.
-    fn fails(&self, status: Status) -> bool {
+    pub fn fails(&self, status: Status) -> bool {
         status == Status::Fail || self.raised.contains(&status)
     }
 

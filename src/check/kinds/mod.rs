@@ -79,6 +79,11 @@ pub trait Kind: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether it looks at nothing but the machine it runs on, so that what it finds is no user's fault.
+    fn is_of_the_node(&self) -> bool {
+        false
+    }
+
     /// Does it.
     fn run(&self, context: &Context<'_>) -> Found;
 }
