@@ -2,6 +2,8 @@
 
 #[path = "support/feed.rs"]
 mod feed;
+#[path = "support/page.rs"]
+mod page;
 #[path = "support/schema.rs"]
 mod schema;
 mod support;
@@ -411,5 +413,49 @@ mod the_progress_page {
         ] {
             assert!(page.lines().any(|there| there == line), "{line}\n{page}");
         }
+    }
+
+    const PAGE: page::Page = page::Page::at("docs/reports.md");
+
+    /// Runs the page's block with these words, where two checklists lie.
+    fn run(words: &str) -> (TempDir, Run) {
+        let folder = tempfile::tempdir().expect("scratch");
+        let build = "title: Build and install\nsteps:\n  - {title: A, checks: [{id: a, kind: path, path: /}]}\n  \
+                     - {title: B, checks: [{id: b, kind: path, path: /}, {id: c, kind: path, path: /}]}\n";
+        let matmul = "title: Matmul under the shim\nsteps:\n  \
+                      - {title: A, checks: [{id: a, kind: path, path: /}, {id: b, kind: path, path: /nowhere}]}\n";
+        fs::write(folder.path().join("01-build.yaml"), build).expect("written");
+        fs::write(folder.path().join("02-matmul.yaml"), matmul).expect("written");
+        let bin = Path::new(env!("CARGO_BIN_EXE_xdoctor")).parent().expect("a folder").display().to_string();
+        let path = format!("{bin}:{}", std::env::var("PATH").expect("a PATH"));
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-c", &PAGE.block("sh", words)]).current_dir(folder.path()).env("PATH", path).env("LANG", "C.UTF-8");
+        let run = Run::of(bash.output().expect("bash runs"));
+        (folder, run)
+    }
+
+    #[test]
+    fn is_made_by_the_commands_of_its_documentation_as_shown_there() {
+        let (folder, run) = run("PROGRESS.md");
+        run.exits(1);
+        let made = fs::read_to_string(folder.path().join("PROGRESS.md")).expect("a page");
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").expect("a host");
+        let date = regex::Regex::new(r"\d{4}-\d\d-\d\d").expect("a pattern");
+        let settled = date.replace_all(&made, "2026-11-22").replace(&format!("`{}`", host.trim()), "`gpu1`");
+        for line in PAGE.block("markdown", "checklist").lines() {
+            assert!(settled.lines().any(|there| there == line), "{line}\n{settled}");
+        }
+    }
+
+    #[test]
+    fn has_beside_it_the_results_page_and_the_page_for_a_browser() {
+        let (folder, ran) = run("RESULTS.md");
+        ran.exits(0);
+        let made = fs::read_to_string(folder.path().join("RESULTS.md")).expect("a page");
+        assert!(made.starts_with("# Build and install\n\n**every check holds**\n"), "{made}");
+        let (folder, ran) = run("report.html");
+        ran.exits(1);
+        let made = fs::read_to_string(folder.path().join("report.html")).expect("a page");
+        assert!(made.starts_with("<!DOCTYPE html>"), "{made}");
     }
 }

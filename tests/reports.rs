@@ -122,7 +122,7 @@ mod each_format {
     #[test]
     fn is_named_where_another_is_asked_for() {
         let run = Checked::with(OPEN, &["--report", "xml=out"]).run.exits(2);
-        let known = "text, json, junit, sarif, tap, github, markdown, prometheus, fleet";
+        let known = "text, json, junit, sarif, tap, github, markdown, prometheus, fleet, html";
         assert!(run.stderr.contains(known), "{}", run.stderr);
     }
 

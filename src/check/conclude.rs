@@ -26,6 +26,7 @@ pub(super) fn outcome(check: &Check, finding: Finding, seconds: f64) -> Outcome 
         location: Some(check.location.clone()),
         seconds,
         reason: None,
+        exhibits: finding.exhibits,
     };
     // What is about to be said as `found` needs no saying twice.
     let found = at.and_then(|at| finding.violations.get(at)).map(|violation| violation.actual.clone());

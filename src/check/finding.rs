@@ -3,6 +3,8 @@
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 
+use super::exhibit::Exhibit;
+
 /// Why there is no yes or no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Open {
@@ -37,6 +39,8 @@ pub struct Finding {
     pub violations: Vec<Diagnosis>,
     /// Why there is neither yes nor no.
     pub open: Option<Open>,
+    /// What a picture shows better.
+    pub exhibits: Vec<Exhibit>,
 }
 
 impl Finding {

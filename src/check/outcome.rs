@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::code::{Code, Severity};
 
+use super::exhibit::Exhibit;
+
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -77,6 +79,30 @@ pub struct Outcome {
     pub seconds: f64,
     /// Why it was skipped, or could not be determined.
     pub reason: Option<String>,
+    /// What a picture shows better, for reports that can draw.
+    #[serde(skip)]
+    pub exhibits: Vec<Exhibit>,
+}
+
+impl Outcome {
+    /// One that passes, with nothing seen yet.
+    pub fn passing(id: impl Into<String>, title: impl Into<String>) -> Outcome {
+        Outcome {
+            id: id.into(),
+            title: title.into(),
+            status: Status::Pass,
+            severity: Severity::Fail,
+            code: None,
+            expected: None,
+            actual: None,
+            evidence: Vec::new(),
+            fix: None,
+            location: None,
+            seconds: 0.0,
+            reason: None,
+            exhibits: Vec::new(),
+        }
+    }
 }
 
 /// What came of one step.

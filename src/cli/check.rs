@@ -55,7 +55,7 @@ pub struct Args {
     /// What must be there: without it a check that would be skipped fails
     #[arg(long, value_enum, value_name = "WHAT")]
     require: Vec<Require>,
-    /// Write a report besides: text, json, junit, sarif, tap, github, markdown, prometheus or fleet; `-` is stdout, in
+    /// Write a report besides: text, json, junit, sarif, tap, github, markdown, prometheus, fleet or html; `-` is stdout, in
     /// place of the text; repeatable
     #[arg(long = "report", value_name = "FORMAT=PATH", value_parser = format_and_path)]
     reports: Vec<(ReportFormat, PathBuf)>,
@@ -111,6 +111,8 @@ enum ReportFormat {
     Prometheus,
     /// Sorted lines, the same bytes on equal machines
     Fleet,
+    /// One page for a browser, with the ladder, coverage and bindings as pictures
+    Html,
 }
 
 pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
@@ -297,6 +299,7 @@ fn rendered(run: &Run<'_>, format: ReportFormat, style: Style) -> anyhow::Result
         ReportFormat::Markdown => report::markdown(run),
         ReportFormat::Prometheus => report::prometheus(run),
         ReportFormat::Fleet => report::fleet(run),
+        ReportFormat::Html => report::html(run),
     })
 }
 

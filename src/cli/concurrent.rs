@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::value_parser;
 
 use crate::check::{Outcome, Status};
-use crate::code::{Code, Severity};
+use crate::code::Code;
 use crate::ladder::{Children, Climb, Setup, climb};
 use crate::measure::{
     Admission, Bound, Experiment, Held, Lane, LaneError, Quantity, Reader, Standing, Target, Times, Unit, experiment,
@@ -159,7 +159,7 @@ fn admit(report: &mut Report, setups: &[Setup]) -> anyhow::Result<Option<Outcome
         let climb = climb(setup)?;
         let admission = Admission::of(&climb);
         report.climb.get_or_insert(climb);
-        let mut outcome = outcome("interception", String::new());
+        let mut outcome = Outcome::passing("interception", String::new());
         match admission {
             Admission::Granted => continue,
             Admission::Refused(rung, diagnosis) => {
@@ -235,25 +235,8 @@ fn outcomes(report: &Report, refusal: Option<Outcome>) -> Vec<Outcome> {
     outcomes
 }
 
-fn outcome(id: &str, title: String) -> Outcome {
-    Outcome {
-        id: id.to_owned(),
-        title,
-        status: Status::Pass,
-        severity: Severity::Fail,
-        code: None,
-        expected: None,
-        actual: None,
-        evidence: Vec::new(),
-        fix: None,
-        location: None,
-        seconds: 0.0,
-        reason: None,
-    }
-}
-
 fn broken(error: &LaneError) -> Outcome {
-    let mut outcome = outcome("lanes", "all repeats were run".to_owned());
+    let mut outcome = Outcome::passing("lanes", "all repeats were run".to_owned());
     let code = match error {
         LaneError::Ended { ending: Ending::Signalled(_), .. } => Some(Code::Crash),
         LaneError::Ended { ending: Ending::OutputLimit, .. } => Some(Code::OutputLimit),
@@ -270,7 +253,7 @@ fn broken(error: &LaneError) -> Outcome {
 }
 
 fn of_bound(bound: &Bound, lane: Option<&LaneArg>, held: Option<&Held>, report: &Report) -> Outcome {
-    let mut outcome = outcome(&bound.to_string(), String::new());
+    let mut outcome = Outcome::passing(&bound.to_string(), String::new());
     let name = lane.map(|lane| lane.name.as_str()).unwrap_or_default();
     let what = format!("{} of lane {name}", bound.quantity.name());
     let Some(Held { measured, standing }) = held else {

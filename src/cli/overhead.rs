@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::value_parser;
 
 use crate::check::{Outcome, Status};
-use crate::code::{Code, Severity};
+use crate::code::Code;
 use crate::measure::{self, Admission, Broken, Limit, Metric, Overhead, Plan, Role, Standing};
 use crate::probe::watch_for_interrupts;
 use crate::scratch::scratch;
@@ -91,20 +91,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
 
 /// What it all comes to.
 fn judge(overhead: &Overhead, plan: &Plan) -> Outcome {
-    let mut outcome = Outcome {
-        id: "overhead".to_owned(),
-        title: "what the shim costs".to_owned(),
-        status: Status::Pass,
-        severity: Severity::Fail,
-        code: None,
-        expected: None,
-        actual: None,
-        evidence: Vec::new(),
-        fix: None,
-        location: None,
-        seconds: 0.0,
-        reason: None,
-    };
+    let mut outcome = Outcome::passing("overhead", "what the shim costs");
     match &overhead.admission {
         Admission::Granted => judge_pairs(&mut outcome, overhead, plan),
         Admission::Refused(rung, diagnosis) => {

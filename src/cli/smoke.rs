@@ -174,20 +174,8 @@ fn exit(climb: &Climb) -> Exit {
 
 /// A rung as a report has it.
 fn outcome(step: &Step) -> Outcome {
-    let mut outcome = Outcome {
-        id: step.rung.name().to_owned(),
-        title: step.rung.claim().to_owned(),
-        status: Status::Pass,
-        severity: Severity::Fail,
-        code: None,
-        expected: None,
-        actual: None,
-        evidence: step.evidence.clone(),
-        fix: None,
-        location: None,
-        seconds: 0.0,
-        reason: None,
-    };
+    let mut outcome = Outcome::passing(step.rung.name(), step.rung.claim());
+    outcome.evidence.clone_from(&step.evidence);
     match &step.answer {
         Answer::Holds => {}
         Answer::Diagnosed(diagnosis) => {

@@ -3,6 +3,7 @@
 mod account;
 mod fleet;
 mod github;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -13,6 +14,7 @@ mod text;
 
 pub use fleet::fleet;
 pub use github::github;
+pub use html::html;
 pub use json::document;
 pub use junit::junit;
 pub use markdown::markdown;

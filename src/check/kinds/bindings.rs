@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::check::exhibit::{BindingEdge, Exhibit, Unit};
 use crate::check::fields::Fields;
 use crate::check::finding::Finding;
 use crate::code::Code;
@@ -63,7 +64,9 @@ impl BindingsCheck {
         }
         for binding in bound {
             let provider = binding.provider.and_then(|(index, _)| process.loaded().get(index as usize));
-            match provider.map(|loaded| loaded.path.as_path()) {
+            let to = provider.map(|loaded| loaded.path.as_path());
+            bound_to(to, to.is_some_and(|path| same_file(path, &self.provider)), &self.path, finding);
+            match to {
                 Some(path) if same_file(path, &self.provider) => {
                     finding.saw(format!("{symbol} binds to {}", path.display()))
                 }
@@ -75,6 +78,21 @@ impl BindingsCheck {
                     finding.violates(Diagnosis::new(Code::Outranked, expected, actual).mended_by(again));
                 }
             }
+        }
+    }
+}
+
+/// Counts a reference in the binding graph.
+fn bound_to(to: Option<&Path>, intended: bool, from: &Path, finding: &mut Finding) {
+    if finding.exhibits.is_empty() {
+        finding.exhibits.push(Exhibit::Bindings(Vec::new()));
+    }
+    let Some(Exhibit::Bindings(edges)) = finding.exhibits.last_mut() else { return };
+    match edges.iter_mut().find(|edge| edge.to.as_deref() == to) {
+        Some(edge) => edge.count += 1,
+        None => {
+            let (from, to) = (from.to_owned(), to.map(Path::to_owned));
+            edges.push(BindingEdge { from, to, count: 1, unit: Unit::References, intended });
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::check::exhibit::{BindingEdge, CoverageRow, Exhibit, Unit};
 use crate::check::fields::Fields;
 use crate::check::finding::Finding;
 use crate::code::Code;
@@ -88,6 +89,7 @@ impl CoverageCheck {
             let needed = client.symbols.len();
             finding.saw(format!("{} of {needed} references covered: {}", needed - missed, client.client.display()));
         }
+        finding.exhibits = self.exhibits(answer);
         finding.saw(answer.sentence());
         for subject in &answer.diagnoses {
             let mut diagnosis = subject.diagnosis.clone();
@@ -95,5 +97,21 @@ impl CoverageCheck {
             finding.violates(diagnosis);
         }
         finding
+    }
+
+    fn exhibits(&self, answer: &Coverage) -> Vec<Exhibit> {
+        let (mut rows, mut edges) = (Vec::new(), Vec::new());
+        for client in &answer.clients {
+            let past = client.bypassing().count();
+            for (to, count, intended) in [(&self.shim, client.symbols.len() - past, true), (&self.runtime, past, false)]
+            {
+                if count > 0 {
+                    let (from, to, count) = (client.client.clone(), Some(to.clone()), count as u64);
+                    edges.push(BindingEdge { from, to, count, unit: Unit::References, intended });
+                }
+            }
+            rows.push(CoverageRow { client: client.client.clone(), roles: client.roles() });
+        }
+        vec![Exhibit::Coverage(rows), Exhibit::Bindings(edges)]
     }
 }

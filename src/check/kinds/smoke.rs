@@ -1,14 +1,16 @@
 //! `smoke`: the evidence ladder, climbed with a command or with the bundled matmul; a finding for each rung.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use regex::Regex;
 
+use crate::check::exhibit::{BindingEdge, CoverageRow, Exhibit, Unit};
 use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::interpose::Selection;
-use crate::ladder::{Answer, ClimbError, Compare, Deployment, Setup, Step, climb};
+use crate::ladder::{Answer, Climb, ClimbError, Compare, Deployment, Rung, Setup, Step, climb};
 use crate::lock::Subject;
 use crate::probe::Limits;
 
@@ -131,7 +133,12 @@ impl Kind for SmokeCheck {
         };
         match climb(&setup) {
             Ok(climb) => {
-                Found { findings: climb.steps.iter().map(finding).collect(), interception: Some(climb.interception()) }
+                let mut findings: Vec<Finding> = climb.steps.iter().map(finding).collect();
+                let called = climb.steps.iter().position(|step| step.rung == Rung::Called);
+                if let Some(finding) = called.and_then(|at| findings.get_mut(at)) {
+                    finding.exhibits.extend(self.counted(&climb));
+                }
+                Found { findings, interception: Some(climb.interception()) }
             }
             Err(ClimbError::Start(error)) if error.is_missing() && self.skip_if_missing => {
                 Finding::skipped(error.to_string()).into()
@@ -141,11 +148,47 @@ impl Kind for SmokeCheck {
     }
 }
 
+impl SmokeCheck {
+    /// What was counted on both sides, where both sides count.
+    fn counted(&self, climb: &Climb) -> Vec<Exhibit> {
+        let client = PathBuf::from(self.run.first().map_or("hip-matmul", String::as_str));
+        let mut row = CoverageRow { client: client.clone(), roles: BTreeMap::new() };
+        let (mut shim, mut forwarded, mut past) = (0, 0, 0);
+        for call in &climb.calls {
+            let (Some(in_shim), Some(in_runtime)) = (call.shim, call.runtime) else { return Vec::new() };
+            // An observer tells what went past the shim; else it is what the runtime got and the shim did not.
+            let beside = call.past.unwrap_or(in_runtime.saturating_sub(in_shim));
+            let (needed, covered) = row.roles.entry(call.role).or_insert((0, 0));
+            *needed += 1;
+            *covered += usize::from(in_shim > 0 && beside == 0);
+            shim += in_shim;
+            forwarded += in_shim.min(in_runtime);
+            past += beside;
+        }
+        let runtime = self.runtime.clone().unwrap_or_else(|| "the runtime".into());
+        let edge = |from: &PathBuf, to: &PathBuf, count, intended| BindingEdge {
+            from: from.clone(),
+            to: Some(to.clone()),
+            count,
+            unit: Unit::Calls,
+            intended,
+        };
+        let edges = [
+            edge(&client, &self.shim, shim, true),
+            edge(&self.shim, &runtime, forwarded, true),
+            edge(&client, &runtime, past, false),
+        ];
+        let edges = edges.into_iter().filter(|edge| edge.count > 0).collect();
+        vec![Exhibit::Coverage(vec![row]), Exhibit::Bindings(edges)]
+    }
+}
+
 fn finding(step: &Step) -> Finding {
     let mut finding = Finding {
         part: Some(step.rung.name()),
         title: Some(format!("{}: {}", step.rung, step.rung.claim())),
         evidence: step.evidence.clone(),
+        exhibits: vec![Exhibit::Rung(step.rung)],
         ..Finding::default()
     };
     match &step.answer {

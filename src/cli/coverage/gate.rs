@@ -69,5 +69,6 @@ fn outcome(args: &Args, subject: &Subject, blamed: &[Blame]) -> Outcome {
         location: Some(Location { file, line }),
         seconds: 0.0,
         reason: None,
+        exhibits: Vec::new(),
     }
 }
