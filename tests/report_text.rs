@@ -225,6 +225,24 @@ fn markdown_has_no_markup_but_its_own() {
 }
 
 #[test]
+fn html_stays_valid_with_no_element_but_its_own() {
+    let (page, _) = of_any_text(report::html);
+    assert_eq!(page.matches("<article ").count(), CHECKS);
+    assert_eq!(page.matches("<section>").count(), CHECKS / 10);
+    let tools = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/browser");
+    let checker = tools.join("node_modules/html-validate/bin/html-validate.mjs");
+    if support::require(checker.exists(), "html-validate (npm install html-validate in target/browser)") {
+        let folder = tempfile::tempdir().expect("scratch");
+        let path = folder.path().join("page.html");
+        std::fs::write(&path, &page).expect("written");
+        let mut node = std::process::Command::new("node");
+        node.arg(checker).args(["--preset", "standard", "--formatter", "text"]).arg(&path).current_dir(tools);
+        let output = node.output().expect("runs");
+        assert!(output.status.success(), "{}", words(&output));
+    }
+}
+
+#[test]
 fn metrics_pass_promtool_each_series_once() {
     let (metrics, _) = of_any_text(report::prometheus);
     let series: Vec<&str> = metrics.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0)).collect();
