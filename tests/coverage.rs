@@ -1,6 +1,8 @@
 //! `xdoctor coverage`: right in both directions. What it says from the files alone is compared with what really happens
 //! when the client runs under the shim.
 
+#[path = "support/cupy.rs"]
+mod cupy;
 #[path = "support/schema.rs"]
 mod schema;
 #[path = "support/shims.rs"]
@@ -508,43 +510,14 @@ mod replacing_the_runtime {
     }
 }
 
-mod cupy {
+mod the_wheel_of_cupy {
     use super::*;
-
-    /// The wheel, unpacked, out of the cache or from PyPI.
-    fn wheel() -> Option<PathBuf> {
-        let home = std::env::var_os("HOME").map(PathBuf::from)?;
-        let cache =
-            std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from).join("xdoctor");
-        let folder = cache.join("cupy-rocm-7-0-14.2.0");
-        if folder.join("complete").exists() {
-            return Some(folder);
-        }
-        fs::create_dir_all(&folder).ok()?;
-        let platforms = ["manylinux2014_x86_64", "manylinux_2_28_x86_64"].map(|platform| ["--platform", platform]);
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--python-version", "3.12"]);
-        pip.args(platforms.concat()).arg("-d").arg(&folder).arg("cupy-rocm-7-0==14.2.0");
-        let script = "import sys, glob, zipfile; [zipfile.ZipFile(w).extractall(sys.argv[1]) for w in glob.glob(sys.argv[1] + '/*.whl')]";
-        let mut unzip = Command::new("python3");
-        unzip.args(["-c", script]).arg(&folder);
-        let done = |command: &mut Command| command.status().is_ok_and(|status| status.success());
-        (std::env::var("XDOCTOR_TEST_REQUIRE").is_ok() && done(&mut pip) && done(&mut unzip)).then_some(())?;
-        fs::write(folder.join("complete"), "").ok()?;
-        Some(folder)
-    }
 
     #[test]
     fn is_covered_by_the_bundled_shim_in_every_node_it_asks_for() {
-        let wheel = wheel();
-        if !support::require(
-            wheel.is_some(),
-            "wheel of cupy-rocm-7-0 14.2.0 in the cache, and PyPI is asked in the gate only",
-        ) {
-            return;
-        }
-        let (place, wheel) = (Place::new(), wheel.expect("there"));
-        let document = place.coverage(&place.path("bundle/lib/libshimhip.so"), &wheel, &[], 0);
+        let Some(cupy) = cupy::installed() else { return };
+        let (place, wheel) = (Place::new(), &cupy.packages);
+        let document = place.coverage(&place.path("bundle/lib/libshimhip.so"), wheel, &[], 0);
         let clients = document["clients"].as_array().expect("clients");
         assert!(clients.len() >= 8, "{}", clients.len());
         let symbols = clients.iter().flat_map(|client| client["symbols"].as_array().expect("symbols"));
@@ -555,11 +528,11 @@ mod cupy {
     #[test]
     fn asks_debians_runtime_for_nodes_and_functions_that_it_lacks() {
         let runtime = Path::new("/usr/lib/x86_64-linux-gnu/libamdhip64.so.5");
-        let wheel = wheel();
-        if !support::require(wheel.is_some() && runtime.exists(), "wheel of cupy-rocm-7-0 and package libamdhip64-5") {
+        let Some(cupy) = cupy::installed() else { return };
+        if !support::require(runtime.exists(), "package libamdhip64-5") {
             return;
         }
-        let (place, wheel) = (Place::new(), wheel.expect("there"));
+        let (place, wheel) = (Place::new(), &cupy.packages);
         let shim = place.path("bundle/lib/libshimhip.so");
         let args = [
             "coverage",
@@ -570,7 +543,7 @@ mod cupy {
             "--runtime",
             text(runtime),
             "--client",
-            text(&wheel),
+            text(wheel),
         ];
         let document = xdoctor(args).exits(1).json();
         let messages: Vec<&str> = document["diagnoses"]

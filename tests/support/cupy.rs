@@ -1,9 +1,13 @@
 //! CuPy for ROCm with numpy, unmodified from PyPI, and what it needs around it to start without a GPU.
 
+#![allow(dead_code, clippy::allow_attributes, reason = "not every test uses all of it")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
+
+use crate::support;
 
 const WHEEL: &str = "cupy-rocm-7-0==14.2.0";
 
@@ -15,7 +19,8 @@ pub struct Cupy {
     pub packages: PathBuf,
 }
 
-/// Out of the user's cache, or from PyPI, which is asked in the gate only.
+/// Out of the user's cache, or from PyPI, which is asked in the gate only. `None` where it is not to be had: said so, and a
+/// failure where nothing may be skipped.
 pub fn installed() -> Option<&'static Cupy> {
     static CUPY: LazyLock<Option<Cupy>> = LazyLock::new(|| {
         let said = Command::new("python3").args(["-c", ABOUT]).output().ok()?;
@@ -26,7 +31,8 @@ pub fn installed() -> Option<&'static Cupy> {
         let there = packages.exists() || (asked && install(python, &packages).is_some());
         there.then(|| Cupy { python: python.into(), packages })
     });
-    CUPY.as_ref()
+    let what = "cupy-rocm-7-0 14.2.0 for this python3 in the cache, and PyPI is asked in the gate only";
+    if support::require(CUPY.is_some(), what) { CUPY.as_ref() } else { None }
 }
 
 const ABOUT: &str = "import sys; print(sys.executable, 'cp%d%d' % sys.version_info[:2], sep='\\n')";
@@ -43,7 +49,7 @@ fn install(python: &str, packages: &Path) -> Option<()> {
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "-q", "--only-binary=:all:", "--root-user-action=ignore", "--target"]);
     let installed = pip.arg(beside.path()).arg(WHEEL).status().is_ok_and(|status| status.success());
-    (installed && fs::rename(beside.path(), packages).is_ok()).then_some(())
+    (installed && (fs::rename(beside.path(), packages).is_ok() || packages.exists())).then_some(())
 }
 
 /// A file of `fixtures`.
