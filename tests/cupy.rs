@@ -134,8 +134,8 @@ impl Place {
             .collect()
     }
 
-    /// Climbs the ladder with CuPy under this shim; what it prints must be the same with and without.
-    fn smoke(&self, shim: &Path, status: i32) -> Value {
+    /// Climbs the ladder with CuPy under this shim.
+    fn climb(&self, shim: &Path, more: &[&str], status: i32) -> Value {
         let (shim, runtime) = (shim.display().to_string(), self.runtime().display().to_string());
         let mut args: Vec<String> =
             ["smoke", "--format", "json", "--compare", "stdout", "--shim", &shim, "--runtime", &runtime]
@@ -145,10 +145,17 @@ impl Place {
         for (name, value) in self.environment(None).into_iter().filter(|(name, _)| !name.starts_with("XDOCTOR_")) {
             args.extend(["--env".to_owned(), format!("{name}={}", value.display())]);
         }
+        args.extend(more.iter().map(|&word| word.to_owned()));
         args.push("--".to_owned());
         args.extend(self.command());
         let document = xdoctor(args).exits(status).json();
         schema::assert_valid("smoke", &document);
+        document
+    }
+
+    /// The same; what it prints must be right, with the shim and without.
+    fn smoke(&self, shim: &Path, status: i32) -> Value {
+        let document = self.climb(shim, &[], status);
         assert_eq!(document["device"], "xdoctor CPU reference");
         for run in ["native", "shimmed"] {
             let digest = Sha256::digest(RIGHT);
@@ -324,6 +331,14 @@ fn under_a_shim_in_wrong_nodes_it_fails_at_binds_although_the_results_are_right(
     assert_eq!(rungs(&document), expected.map(|(rung, status, code)| (rung.to_owned(), status.to_owned(), code)));
     let calls = document["calls"].as_array().expect("calls");
     assert!(calls.len() > 20 && calls.iter().all(|call| call["shim"] == 0), "{calls:#?}");
+}
+
+#[test]
+fn without_a_device_it_is_skipped_with_the_reason() {
+    let Some(place) = Place::new() else { return };
+    let document = place.climb(&place.shim(), &["--env", "XDOCTOR_DEVICES=0"], 0);
+    let expected = ("loads".to_owned(), "skip".to_owned(), "device-missing".into());
+    assert_eq!(rungs(&document)[1], expected, "{document:#}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::interpose::Library;
 use crate::ladder::setup::Setup;
-use crate::probe::{Child, Limits};
+use crate::probe::Child;
 
 use super::run::Run;
 
@@ -19,7 +19,7 @@ pub(super) fn missing(given: Option<&Library>, native: &Run, setup: &Setup) -> O
         Some(library) => (library.path.clone(), COUNTING.into_iter().find(|name| library.exports.contains_key(*name))?),
         None => used(native)?,
     };
-    let said = ask(&runtime, function, setup.limits)?;
+    let said = ask(&runtime, function, setup)?;
     said.starts_with(NO_DEVICE).then(|| format!("{} has no device: {function} says {said}", runtime.display()))
 }
 
@@ -33,11 +33,12 @@ fn used(native: &Run) -> Option<(PathBuf, &'static str)> {
     objects.filter(|object| object.path.is_file()).find_map(|object| library(&object.path))
 }
 
-/// `error N`, or `N devices`; `None` where it could not be asked.
-fn ask(runtime: &Path, function: &str, limits: Limits) -> Option<String> {
+/// `error N`, or `N devices`, with the variables of the runs: some hide devices. `None` where it could not be asked.
+fn ask(runtime: &Path, function: &str, setup: &Setup) -> Option<String> {
     let xdoctor = std::env::current_exe().ok()?;
     let words = ["load".as_ref(), "--count-devices".as_ref(), function.as_ref(), runtime.as_os_str()];
-    let ended = Child::new(xdoctor).args(words).limits(limits).run().ok()?;
+    let child = Child::new(xdoctor).args(words).limits(setup.limits);
+    let ended = setup.env.iter().fold(child, |child, (name, value)| child.env(name, value)).run().ok()?;
     let line = ended.stdout.text().lines().find_map(|line| line.strip_prefix("xdoctor: ").map(ToOwned::to_owned));
     line.filter(|line| line.starts_with("error ") || line.ends_with(" devices"))
 }
