@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
 use crate::ladder::Interception;
+use crate::lock::Subject;
 
 use super::fields::{Fields, Reader};
 use super::finding::{Finding, Open};
@@ -114,6 +115,14 @@ impl Kind for Combined {
             How::Not => format!("not: {}", titles.join("; ")),
             How::AnyOf => format!("one of: {}", titles.join("; ")),
             How::AllOf => format!("all of: {}", titles.join("; ")),
+        }
+    }
+
+    /// What should not be so is nothing to remember.
+    fn subjects(&self) -> Vec<Subject> {
+        match self.how {
+            How::AnyOf | How::AllOf => self.nested.iter().flat_map(|nested| nested.kind.subjects()).collect(),
+            How::Not => Vec::new(),
         }
     }
 

@@ -12,6 +12,7 @@ use super::declarations::{Given, declared};
 use super::entry::{self, Entry};
 use super::fields::{Fields, Reader};
 use super::include::{self, Chain};
+use super::kinds::Kind;
 use super::matrix::{self, Combination};
 use super::outcome::Location;
 use super::shape::Shape;
@@ -232,14 +233,8 @@ impl Reading {
                 let needs = self.needs(&entry, &reader, around, local, node.place);
                 self.register(&name, &file.source.name, node.place, &reader);
                 names.extend(name.all().map(str::to_owned));
-                finished(
-                    entry,
-                    name,
-                    needs,
-                    kind?,
-                    Location { file: file.source.name.clone(), line: node.place.line },
-                    &around.when,
-                )
+                let location = Location { file: file.source.name.clone(), line: node.place.line };
+                Some(finished(entry, name, needs, kind?, location, &around.when))
             });
             problems.extend(reader.finish());
             checks.extend(check);
@@ -320,11 +315,11 @@ fn finished(
     entry: Entry,
     name: Name,
     needs: Vec<String>,
-    kind: Arc<dyn super::Kind>,
+    kind: Arc<dyn Kind>,
     location: Location,
     around: &[Arc<Condition>],
-) -> Option<Check> {
-    Some(Check {
+) -> Check {
+    Check {
         id: name.id,
         families: name.families,
         title: entry.title.unwrap_or_else(|| kind.title()),
@@ -336,7 +331,7 @@ fn finished(
         fix: entry.fix,
         location,
         kind,
-    })
+    }
 }
 
 /// A checklist's own fields: its title, and the nodes of its steps. `vars` was read before.

@@ -226,13 +226,13 @@ impl<'a> Fields<'a> {
 
     /// One glob, or a list of them; `*` goes across `/`.
     pub fn globs(&self, name: &'static str) -> Option<Vec<GlobMatcher>> {
-        let place = self.node(name)?.place;
+        let place = self.shaped(name, || Shape::Texts)?.place;
         self.texts(name)?.iter().map(|text| self.glob(text, place)).collect()
     }
 
     /// `NAME: glob` pairs, in the order of the file.
     pub fn glob_pairs(&self, name: &'static str) -> Option<Vec<(String, GlobMatcher)>> {
-        let place = self.node(name)?.place;
+        let place = self.shaped(name, || Shape::Pairs)?.place;
         let pairs = self.pairs(name)?.into_iter();
         pairs.map(|(key, text)| Some((key, self.glob(&text, place)?))).collect()
     }

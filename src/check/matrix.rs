@@ -32,7 +32,8 @@ pub fn belongs_to(fields: &Fields<'_>) {
 /// Every combination of the `matrix` of a check or step, or the one of nothing where there is none; `None` after a complaint.
 pub fn combinations(reader: &Reader<'_>, node: &Node) -> Option<Vec<Combination>> {
     let Value::Map(entries) = &node.value else { return Some(vec![Combination::default()]) };
-    let Some(matrix) = entries.iter().find(|entry| entry.key == "matrix").map(|entry| &entry.value) else {
+    let matrix = entries.iter().find(|entry| entry.key == "matrix").map(|entry| &entry.value);
+    let Some(matrix) = matrix.filter(|matrix| !matches!(matrix.value, Value::Null)) else {
         return Some(vec![Combination::default()]);
     };
     let Value::Map(axes) = &matrix.value else {

@@ -86,7 +86,10 @@ fn claims(defs: &mut Map<String, Value>, name: &str, common: &[Asked]) {
         defs.insert(format!("{name}-{way}"), schema);
     }
     let kinds: Vec<&str> = kinds::KINDS.iter().map(|(kind, _)| *kind).collect();
-    let kind = json!({ "description": "What is checked.", "enum": kinds });
+    let kind = json!({
+        "description": "What is checked.",
+        "anyOf": [{ "enum": kinds }, { "type": "string", "pattern": VARIABLE }],
+    });
     let check = json!({ "type": "object", "properties": { "kind": kind }, "oneOf": ways, "allOf": cases });
     defs.insert(name.to_owned(), check);
 }
@@ -181,7 +184,7 @@ fn forms() -> Map<String, Value> {
         ("texts", texts),
         ("flag", word(&["boolean", "null"], "^(true|false)$")),
         ("integer", word(&["integer", "null"], "^[+-]?[0-9]+$")),
-        ("duration", word(&["number", "null"], r"^\+?[0-9.]+(ms|s|m|h)?$")),
+        ("duration", word(&["number", "null"], r"^\+?[0-9.]+([eE][+-]?[0-9]+)?(ms|s|m|h)?$")),
         (
             "range",
             json!({

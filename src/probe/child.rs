@@ -278,13 +278,18 @@ impl Child {
         env.chain(words).collect::<Vec<_>>().join(" ")
     }
 
-    /// Runs it to its end, or to a limit.
+    /// Runs it to its end, or to a limit; where the time of the work that it belongs to is up, it is not even started.
     ///
     /// # Errors
     /// Where it cannot be started at all.
     pub fn run(&self) -> Result<Ended, StartError> {
         let failed = |source| StartError { program: self.program.clone().into(), source };
         let started = Instant::now();
+        if deadline::is_over() {
+            let (stdout, stderr) = (Captured::default(), Captured::default());
+            let most = Usage::default();
+            return Ok(Ended { ending: Ending::TimeLimit, seconds: 0.0, stdout, stderr, stacks: Vec::new(), most });
+        }
         let mark = Mark::new();
         let mut command = self.command(&mark);
         let mut family = Family::start(mark, || command.spawn()).map_err(failed)?;

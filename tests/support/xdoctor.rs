@@ -5,7 +5,9 @@
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
+use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
 
 /// How a run of xdoctor ended, and what it said.
@@ -50,13 +52,33 @@ pub fn xdoctor(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
     Run::of(command(args).output().expect("xdoctor starts"))
 }
 
-/// Runs `xdoctor check` over a checklist with this text, in a folder.
+/// Runs `xdoctor check` over a checklist with this text, in a folder. What it takes, the schema of checklists takes.
+#[track_caller]
 pub fn check(folder: &Path, checklist: &str, args: &[&str]) -> Run {
     let file = folder.join("checklist.yaml");
     std::fs::write(&file, checklist).expect("written");
     let mut all = vec!["check".as_ref(), file.as_os_str()];
     all.extend(args.iter().map(OsStr::new));
-    xdoctor(all)
+    let run = xdoctor(all);
+    if run.status != 2 {
+        follows_the_schema(checklist);
+    }
+    run
+}
+
+#[track_caller]
+fn follows_the_schema(checklist: &str) {
+    static SCHEMA: OnceLock<(Schemas, SchemaIndex)> = OnceLock::new();
+    let (schemas, schema) = SCHEMA.get_or_init(|| {
+        let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("checks/schema/checklist.json");
+        let schema = compiler.compile(file.to_str().expect("text"), &mut schemas).expect("a schema");
+        (schemas, schema)
+    });
+    let document: Value = serde_yaml::from_str(checklist).expect("YAML");
+    if let Err(error) = schemas.validate(&document, *schema) {
+        panic!("xdoctor takes this checklist, and its schema does not: {error:#}\n{checklist}");
+    }
 }
 
 /// The outcome of the check with that id, out of the JSON of `xdoctor check`.
