@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::fields::{Fields, Reader};
-use super::shape::Shape;
 use super::variables::Variables;
 use super::yaml::{Entry, Node, Problem, Value};
 
@@ -68,22 +67,33 @@ fn declaration(reader: &Reader<'_>, entry: &Entry) -> Declaration {
     }
 }
 
-/// `{type: …, default: …, choices: …, description: …, required: …}`.
-pub(super) fn fields(fields: &Fields<'_>) -> (Option<&'static str>, Option<Vec<String>>, [Option<String>; 2], bool) {
+/// `{type: …, default: …, choices: …, description: …, required: …}`, as it is written.
+pub struct Written {
+    kind: Option<&'static str>,
+    choices: Option<Vec<String>>,
+    default: Option<String>,
+    required: bool,
+    description: Option<String>,
+}
+
+/// Reads it.
+pub(super) fn written(fields: &Fields<'_>) -> Written {
     let types = ["text", "path", "number", "bool", "choice"].map(|name| (name, name));
-    let kind = fields.choice("type", &types);
-    let choices = fields.texts("choices");
-    let default =
-        fields.shaped("default", || Shape::Text).is_some().then(|| fields.text("default").unwrap_or_default());
-    let description = fields.text("description");
-    let required = fields.flag("required").unwrap_or(false);
-    (kind, choices, [default, description], required)
+    // One that cannot be read is complained of, and there all the same.
+    let default = fields.text("default").or_else(|| fields.has("default").then(String::new));
+    Written {
+        kind: fields.choice("type", &types),
+        choices: fields.texts("choices"),
+        default,
+        required: fields.flag("required").unwrap_or(false),
+        description: fields.text("description"),
+    }
 }
 
 fn typed(reader: &Reader<'_>, node: &Node, name: &str) -> Declaration {
     let untyped = Declaration { kind: Type::Text, default: None, required: false, description: None };
     let Some(mapping) = Fields::new(reader, node, format!("variable `{name}`")) else { return untyped };
-    let (kind, choices, [default, description], required) = fields(&mapping);
+    let Written { kind, choices, default, required, description } = written(&mapping);
     let place = mapping.place();
     mapping.finish();
     if required && default.is_some() {

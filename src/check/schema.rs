@@ -19,7 +19,7 @@ use super::{declarations, document, entry, include, kinds, when};
 pub fn schema() -> Value {
     let mut defs = forms();
     defs.insert("step".to_owned(), step());
-    defs.insert("variable".to_owned(), mapping(&asked(|fields| drop(declarations::fields(fields)))));
+    defs.insert("variable".to_owned(), mapping(&asked(|fields| drop(declarations::written(fields)))));
     defs.insert("condition".to_owned(), condition());
     let entry = asked(|fields| drop(entry::read(fields)));
     let nested = asked(|fields| drop(combine::nested_head(fields)));
@@ -214,7 +214,7 @@ mod tests {
     fn every_field_of_the_language_is_described() {
         let readers = [
             asked(|fields| drop(entry::read(fields))),
-            asked(|fields| drop(declarations::fields(fields))),
+            asked(|fields| drop(declarations::written(fields))),
             asked(|fields| drop(document::head(fields))),
             asked(|fields| drop(document::step_head(fields))),
             asked(|fields| drop(include::read(fields))),
