@@ -109,7 +109,7 @@ mod combinators {
     }
 
     const SKIPPED: &str = "{kind: command, run: [no-such-program], skip_if_missing: true}";
-    const OPEN: &str = "{kind: path, path: /etc/passwd/x}";
+    const OPEN: &str = "{kind: command, run: [/etc/passwd]}";
     const HOLDS: &str = "{kind: path, path: /usr}";
     const FAILS: &str = "{kind: path, path: /no/such}";
 
@@ -402,8 +402,8 @@ mod retries {
 
     #[test]
     fn are_made_where_it_could_not_be_told() {
-        let found = only("- {id: x, kind: path, path: /etc/passwd/x, retries: 2, retry_delay: 1ms}", 3);
-        says(&evidence(&found), &["tried 3 of 3 times, to no avail", "try 1 of 3: undetermined: /etc/passwd/x"]);
+        let found = only("- {id: x, kind: command, run: [/etc/passwd], retries: 2, retry_delay: 1ms}", 3);
+        says(&evidence(&found), &["tried 3 of 3 times, to no avail", "try 1 of 3: undetermined: cannot start /etc/passwd"]);
     }
 
     #[test]

@@ -36,9 +36,14 @@ pub fn schema() -> Value {
 
 /// The fields that a reader asks for.
 fn asked(read: impl FnOnce(&Fields<'_>)) -> Vec<Asked> {
+    asked_with(Vec::new(), read)
+}
+
+/// The fields that a reader asks for where these are there.
+fn asked_with(entries: Vec<yaml::Entry>, read: impl FnOnce(&Fields<'_>)) -> Vec<Asked> {
     let variables = Variables::default();
     let reader = Reader::new(&variables, Path::new("/"));
-    let node = Node { place: Place::default(), value: yaml::Value::Map(Vec::new()) };
+    let node = Node { place: Place::default(), value: yaml::Value::Map(entries) };
     let Some(fields) = Fields::new(&reader, &node, "an empty mapping") else { return Vec::new() };
     read(&fields);
     fields.asked()
@@ -223,6 +228,34 @@ mod tests {
         for field in readers.iter().flatten() {
             assert!(LANGUAGE.iter().any(|(name, _)| *name == field.name), "{}", field.name);
             assert_ne!(field.shape, Shape::Anything, "{}", field.name);
+        }
+    }
+
+    /// Some value that a field of this shape may have.
+    fn filled(field: &Asked) -> yaml::Entry {
+        let text = match &field.shape {
+            Shape::Flag => "true",
+            Shape::Integer => "1",
+            Shape::Duration => "1s",
+            Shape::Choice(words) => words.first().expect("a word"),
+            _ => "x",
+        };
+        let value = match &field.shape {
+            Shape::Pairs | Shape::Lists | Shape::Named(_) | Shape::Mapping(_) => yaml::Value::Map(Vec::new()),
+            Shape::ListOf(_) | Shape::OneOrMore(_) => yaml::Value::List(Vec::new()),
+            _ => yaml::Value::Scalar { text: text.to_owned(), plain: true },
+        };
+        let value = Node { place: Place::default(), value };
+        yaml::Entry { key: field.name.to_owned(), place: Place::default(), value }
+    }
+
+    #[test]
+    fn every_kind_asks_for_all_its_fields_whatever_they_hold() {
+        let names = |asked: Vec<Asked>| asked.iter().map(|field| field.name).collect::<std::collections::BTreeSet<_>>();
+        for (kind, parse) in kinds::KINDS {
+            let empty = asked(|fields| drop(parse(fields)));
+            let full = asked_with(empty.iter().map(filled).collect(), |fields| drop(parse(fields)));
+            assert_eq!(names(empty), names(full), "{kind}: a `?` before all is read hides fields from the schema");
         }
     }
 }

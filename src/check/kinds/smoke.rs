@@ -36,18 +36,15 @@ struct SmokeCheck {
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let shim = fields.required("shim", "the shim", Fields::path);
     let run = fields.texts("run");
-    let runtime = match &run {
-        Some(_) => fields.path("runtime"),
-        None => Some(fields.required(
-            "runtime",
-            "the runtime that it is to forward to, or a command in `run`",
-            Fields::path,
-        )?),
-    };
+    let runtime = fields.path("runtime");
+    if run.is_none() && !fields.has("runtime") {
+        let message = "a check of kind `smoke` lacks `runtime`; expected the runtime that it is to forward to, or a command in `run`";
+        fields.reader().complain(fields.place(), message);
+    }
     let deploys = [("preload", Deployment::Preload), ("replace", Deployment::Replace), ("itself", Deployment::Itself)];
     let limits = Limits::default();
     let check = SmokeCheck {
-        shim: shim?,
+        shim: shim.clone().unwrap_or_default(),
         runtime,
         deploy: fields.choice("deploy", &deploys).unwrap_or_default(),
         api: read(fields, "api", Selection::parse).unwrap_or_else(Selection::hip),
@@ -66,7 +63,7 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         skip_if_missing: fields.flag("skip_if_missing").unwrap_or(false),
         run: run.unwrap_or_default(),
     };
-    Some(Arc::new(check))
+    shim.map(|_| Arc::new(check) as Arc<dyn Kind>)
 }
 
 /// A text that is read further; what is wrong with it is complained of.
