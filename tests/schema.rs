@@ -154,7 +154,7 @@ mod the_document_of_check {
         let checklist = "title: T\nvars: {with: value, without: }\nsteps:\n  - title: S\n    checks:\n      \
                          - {id: bad, kind: path, path: /no/such}\n      - {id: after, kind: path, path: /, needs: [bad]}\n      \
                          - {id: odd, kind: path, path: /no/such, severity: warn}\n      - {id: fine, kind: path, path: /no/such, severity: info}\n      \
-                         - {id: odd-file, kind: path, path: /etc/passwd/x}\n";
+                         - {id: odd-file, kind: command, run: [/etc/passwd]}\n";
         let document = check(folder.path(), checklist, &["--format", "json"]).exits(1).json();
         is_valid(&document, "check");
         let found: BTreeSet<&str> = document["steps"][0]["checks"]
@@ -323,7 +323,7 @@ mod completions {
         };
         assert_eq!(answer("xdoctor schema", "sm"), "smoke");
         assert_eq!(answer("xdoctor", "ch"), "check");
-        assert_eq!(answer("xdoctor", "lo"), "", "what is hidden stays hidden");
+        assert_eq!(answer("xdoctor", "loa"), "", "what is hidden stays hidden");
     }
 
     #[test]
