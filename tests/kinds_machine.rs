@@ -395,9 +395,9 @@ mod package {
         has(&skipped(run("manager: pip", &nowhere)), "cannot start python3");
         place.script("bin/dpkg-query", "echo database is locked >&2; exit 2");
         has(&undetermined(run("", &place.path("bin"))), "database is locked");
-        place.script("bin/dpkg-query", "printf 'rc \\t1.0\\n'");
+        place.script("bin/dpkg-query", "printf 'x\\t1.0\\trc \\n'");
         failed(run("", &place.path("bin")), "package-missing");
-        place.script("bin/rpm", "echo 2:6.2.4-1");
+        place.script("bin/rpm", "printf 'x\\t2:6.2.4-1\\n'");
         has(&passed(run("manager: rpm\nversion: '>=2:6.2'", &place.path("bin"))), "x 2:6.2.4-1");
     }
 

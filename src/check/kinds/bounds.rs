@@ -18,6 +18,11 @@ impl Bounds {
         Bounds { min: Some(min), max: None, show: |number| number.to_string() }
     }
 
+    /// This many.
+    pub(super) fn exactly(number: u64) -> Bounds {
+        Bounds { max: Some(number), ..Bounds::at_least(number) }
+    }
+
     /// Reads a range of bytes: `{min: 1MiB, max: 2GiB}`.
     pub(super) fn of_bytes(fields: &Fields<'_>, name: &'static str) -> Option<Bounds> {
         Bounds::read(fields, name, "a size such as 512, 64KiB, 1MiB or 2GB", parse_bytes, human)

@@ -1,4 +1,4 @@
-//! `coverage`: from the files alone, the shim gets every call that its clients make.
+//! `coverage`: from the files alone, the shim is fit to stand before its runtime, and gets every call that its clients make.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,25 +27,22 @@ struct CoverageCheck {
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let shim = fields.required("shim", "the shim", Fields::path);
     let runtime = fields.required("runtime", "the runtime behind it", Fields::path);
-    let clients = fields.required("clients", "programs, libraries, or folders of them", Fields::paths);
+    let clients = fields.paths("clients").unwrap_or_default();
     let module = |name: String| Module::parse(name.as_ref());
     let modules = fields.texts("modules").unwrap_or_default().into_iter().map(module).collect();
     let deploys = [("preload", Deploy::Preload), ("replace", Deploy::Replace)];
     let deploy = fields.choice("deploy", &deploys).unwrap_or_default();
     let skip_if_missing = fields.flag("skip_if_missing").unwrap_or(false);
-    Some(Arc::new(CoverageCheck {
-        shim: shim?,
-        runtime: runtime?,
-        clients: clients?,
-        modules,
-        deploy,
-        skip_if_missing,
-    }))
+    Some(Arc::new(CoverageCheck { shim: shim?, runtime: runtime?, clients, modules, deploy, skip_if_missing }))
 }
 
 impl Kind for CoverageCheck {
     fn title(&self) -> String {
-        format!("{} gets every call that its clients make", self.shim.display())
+        let shim = self.shim.display();
+        match self.clients.is_empty() {
+            true => format!("{shim} is fit to stand before {}", self.runtime.display()),
+            false => format!("{shim} gets every call that its clients make"),
+        }
     }
 
     fn subjects(&self) -> Vec<Subject> {
@@ -79,7 +76,7 @@ impl Kind for CoverageCheck {
 
 impl CoverageCheck {
     fn judge(&self, answer: &Coverage) -> Finding {
-        if answer.clients.is_empty() && answer.diagnoses.is_empty() {
+        if answer.clients.is_empty() && answer.diagnoses.is_empty() && !self.clients.is_empty() {
             let clients: Vec<String> = self.clients.iter().map(|path| path.display().to_string()).collect();
             return Finding::undetermined(format!("nothing in {} refers to the API", clients.join(", ")));
         }
@@ -90,7 +87,11 @@ impl CoverageCheck {
             finding.saw(format!("{} of {needed} references covered: {}", needed - missed, client.client.display()));
         }
         finding.exhibits = self.exhibits(answer);
-        finding.saw(answer.sentence());
+        if self.clients.is_empty() && answer.diagnoses.is_empty() {
+            finding.saw("what it needs is found, and every reference of its own resolves");
+        } else {
+            finding.saw(answer.sentence());
+        }
         for subject in &answer.diagnoses {
             let mut diagnosis = subject.diagnosis.clone();
             diagnosis.actual = format!("{} ({})", diagnosis.actual, subject.subject.display());

@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use globset::GlobMatcher;
+
 use crate::check::digest::{Digest, sha256};
 use crate::check::fields::Fields;
 use crate::check::finding::Finding;
@@ -22,6 +24,8 @@ struct LibraryCheck {
     build_id: Option<String>,
     sha256: Option<String>,
     needs: Vec<String>,
+    /// What each part of RPATH and RUNPATH must be like.
+    runpath: Vec<GlobMatcher>,
 }
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
@@ -32,6 +36,7 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         build_id: fields.text("build_id"),
         sha256: fields.text("sha256"),
         needs: fields.texts("needed").unwrap_or_default(),
+        runpath: fields.globs("runpath").unwrap_or_default(),
     };
     path.map(|_| Arc::new(check) as Arc<dyn Kind>)
 }
@@ -112,6 +117,7 @@ impl LibraryCheck {
                 finding.saw(format!("{tag} {list}"));
             }
         }
+        self.look_for_strange_folders(library, finding);
         for folder in search_folders(&self.path, library.rpath.as_deref(), library.runpath.as_deref()) {
             if folder.place.is_none() {
                 let SearchFolder { tag, written, .. } = &folder;
@@ -121,6 +127,26 @@ impl LibraryCheck {
                 finding.violates(diagnosis);
             }
         }
+    }
+}
+
+impl LibraryCheck {
+    /// A folder of the machine that it was built on means nothing, or something else, where it is installed.
+    fn look_for_strange_folders(&self, library: &Library, finding: &mut Finding) {
+        if self.runpath.is_empty() {
+            return;
+        }
+        let lists = [&library.rpath, &library.runpath].into_iter().flatten();
+        let folders = lists.flat_map(|list| list.split(':')).filter(|folder| !folder.is_empty());
+        let strange: Vec<&str> =
+            folders.filter(|folder| !self.runpath.iter().any(|glob| glob.is_match(folder))).collect();
+        if strange.is_empty() {
+            return;
+        }
+        let wanted: Vec<&str> = self.runpath.iter().map(|glob| glob.glob().glob()).collect();
+        let expected = format!("in RPATH and RUNPATH nothing but {}", wanted.join(" or "));
+        let fix = format!("link with -Wl,-rpath,'$ORIGIN', or: patchelf --set-rpath '$ORIGIN' {}", self.path.display());
+        finding.violates(Diagnosis::new(Code::RunpathDangling, expected, strange.join(", ")).mended_by(fix));
     }
 }
 

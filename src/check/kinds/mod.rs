@@ -7,6 +7,7 @@ mod build;
 mod build_options;
 mod cmake;
 mod command;
+mod copies;
 mod coverage;
 mod deps;
 mod device;
@@ -97,6 +98,7 @@ pub(super) const KINDS: &[(&str, Parse)] = &[
     ("bindings", bindings::parse),
     ("build", build::parse),
     ("command", command::parse),
+    ("copies", copies::parse),
     ("coverage", coverage::parse),
     ("deps", deps::parse),
     ("device", device::parse),

@@ -1,12 +1,15 @@
 //! `package`: a package of the distribution or of Python is installed (or is not), in a version that fits.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use regex::Regex;
 
 use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, listed};
 use crate::probe::{Child, Ended, Limits};
 
 use super::python::interpreter;
@@ -27,14 +30,17 @@ struct PackageCheck {
     manager: Option<Manager>,
     installed: bool,
     version: Option<Requirement>,
+    /// What this captures of a version must be the same in all of them.
+    agree: Option<Regex>,
+    skip_if_missing: bool,
     interpreter: PathBuf,
     limits: Limits,
 }
 
 /// What a package manager says of one package.
 enum Answer {
-    /// Its version.
-    Installed(String),
+    /// It, or each that fits a glob, with its version; never empty.
+    Installed(Vec<(String, String)>),
     Absent,
     /// There is no such manager.
     NoManager(String),
@@ -42,19 +48,34 @@ enum Answer {
 }
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
-    let names = fields.required("name", "the package, or a list of packages", Fields::texts);
+    let names = fields.required("name", "the package (or a glob), or a list of packages", Fields::texts);
     let managers = [("dpkg", Manager::Dpkg), ("rpm", Manager::Rpm), ("pip", Manager::Pip)];
     let manager = fields.choice("manager", &managers);
     let scheme = manager.map(Manager::scheme);
     let version = Requirement::field(fields, "version", scheme);
     let installed = fields.flag("installed").unwrap_or(true);
+    let agree = fields.pattern("agree");
+    if agree.as_ref().is_some_and(|pattern| pattern.captures_len() < 2) {
+        let message = "expected a pattern with a group for `agree`: what it captures is what must agree";
+        fields.reader().complain(fields.place(), message);
+    }
+    let skip_if_missing = fields.flag("skip_if_missing").unwrap_or(false);
     let interpreter = interpreter(fields);
     let limits = Limits::default();
     let limits = Limits { time: fields.duration("timeout").unwrap_or(limits.time), ..limits };
     if !installed && version.is_some() {
         fields.reader().complain(fields.place(), "`installed: false` leaves no version to ask for");
     }
-    Some(Arc::new(PackageCheck { names: names?, manager, installed, version, interpreter, limits }))
+    Some(Arc::new(PackageCheck {
+        names: names?,
+        manager,
+        installed,
+        version,
+        agree,
+        skip_if_missing,
+        interpreter,
+        limits,
+    }))
 }
 
 impl Manager {
@@ -95,10 +116,18 @@ impl Kind for PackageCheck {
 
     fn run(&self, context: &Context<'_>) -> Found {
         let mut finding = Finding::default();
+        let mut all = Vec::new();
         for name in &self.names {
             let (manager, answer) = self.ask(name, context);
+            if let Answer::Installed(found) = &answer {
+                all.extend(found.iter().cloned());
+            }
             self.judge(name, manager, answer, &mut finding);
         }
+        if all.is_empty() && self.skip_if_missing && finding.open.is_none() {
+            return Finding::skipped(format!("none of these is installed: {}", self.names.join(", "))).into();
+        }
+        self.compare(&all, &mut finding);
         finding.into()
     }
 }
@@ -124,11 +153,12 @@ impl PackageCheck {
     fn ask_one(&self, manager: Manager, name: &str, context: &Context<'_>) -> Answer {
         let child = match manager {
             Manager::Dpkg => {
-                Child::new("dpkg-query").args(["-W", "-f", "${db:Status-Abbrev}\t${Version}\n", "--", name])
+                let format = "${Package}\t${Version}\t${db:Status-Abbrev}\n";
+                Child::new("dpkg-query").args(["-W", "-f", format, "--", name])
             }
             Manager::Rpm => {
-                let format = "%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n";
-                Child::new("rpm").args(["-q", "--qf", format, "--", name])
+                let format = "%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n";
+                Child::new("rpm").args(["-qa", "--qf", format, "--", name])
             }
             Manager::Pip => Child::new(&self.interpreter).args(["-c", DISTRIBUTION, name]),
         };
@@ -145,31 +175,58 @@ impl PackageCheck {
             Answer::Unclear(reason) => {
                 finding.open = Some(Open::Undetermined { reason, code: None, fix: None });
             }
-            Answer::Absent if self.installed => {
+            Answer::Absent if self.installed && !self.skip_if_missing => {
                 let expected = format!("the package {name}");
                 let diagnosis = Diagnosis::new(Code::PackageMissing, expected, "it is not installed");
                 finding.violates(diagnosis.mended_by(manager.install(name)));
             }
             Answer::Absent => finding.saw(format!("{name} is not installed")),
-            Answer::Installed(version) if !self.installed => {
-                let (expected, actual) = (format!("no package {name}"), format!("{name} {version}"));
-                finding.violates(
-                    Diagnosis::new(Code::PackageUnexpected, expected, actual).mended_by(manager.remove(name)),
-                );
+            Answer::Installed(found) if !self.installed => {
+                let found: Vec<String> = found.iter().map(|(name, version)| format!("{name} {version}")).collect();
+                let diagnosis =
+                    Diagnosis::new(Code::PackageUnexpected, format!("no package {name}"), listed(&found, 5));
+                finding.violates(diagnosis.mended_by(manager.remove(name)));
             }
-            Answer::Installed(version) => {
-                let found = format!("{name} {version}");
-                let wanted = self.version.as_ref().map(|wanted| (wanted, wanted.admits(&version, manager.scheme())));
-                match wanted {
-                    None | Some((_, Some(true))) => finding.saw(found),
-                    Some((wanted, Some(false))) => {
-                        finding.violates(Diagnosis::new(Code::WrongVersion, format!("{name} {wanted}"), found));
-                    }
-                    Some((wanted, None)) => {
-                        let reason = format!("{found}: whether that is {wanted} cannot be told");
-                        finding.open = Some(Open::Undetermined { reason, code: None, fix: None });
-                    }
-                }
+            Answer::Installed(found) => {
+                found.iter().for_each(|(name, version)| self.judge_version(name, version, manager, finding));
+            }
+        }
+    }
+
+    fn judge_version(&self, name: &str, version: &str, manager: Manager, finding: &mut Finding) {
+        let found = format!("{name} {version}");
+        match self.version.as_ref().map(|wanted| (wanted, wanted.admits(version, manager.scheme()))) {
+            None | Some((_, Some(true))) => finding.saw(found),
+            Some((wanted, Some(false))) => {
+                finding.violates(Diagnosis::new(Code::WrongVersion, format!("{name} {wanted}"), found));
+            }
+            Some((wanted, None)) => {
+                let reason = format!("{found}: whether that is {wanted} cannot be told");
+                finding.open = Some(Open::Undetermined { reason, code: None, fix: None });
+            }
+        }
+    }
+
+    /// Those whose version does not fit the pattern belong to another release cycle, and are left out.
+    fn compare(&self, found: &[(String, String)], finding: &mut Finding) {
+        let Some(pattern) = &self.agree else { return };
+        let mut releases: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (name, version) in found {
+            if let Some(release) = pattern.captures(version).and_then(|captures| captures.get(1)) {
+                releases.entry(release.as_str()).or_default().push(format!("{name} {version}"));
+            }
+        }
+        match releases.len() {
+            0 => {}
+            1 => releases.iter().for_each(|(release, names)| {
+                finding.evidence.insert(0, format!("all {} of {release}", names.len()));
+            }),
+            _ => {
+                let shown = releases.iter().map(|(release, names)| format!("{release}: {}", listed(names, 3)));
+                let actual = shown.collect::<Vec<_>>().join("; ");
+                let fix = "upgrade all of them to one release, in one go; mixed releases are not supported together";
+                let expected = "packages of one release";
+                finding.violates(Diagnosis::new(Code::WrongVersion, expected, actual).mended_by(fix));
             }
         }
     }
@@ -180,7 +237,7 @@ const DISTRIBUTION: &str = "\
 import sys
 from importlib import metadata
 try:
-    print(metadata.version(sys.argv[1]))
+    print(sys.argv[1], metadata.version(sys.argv[1]), sep=\"\\t\")
 except metadata.PackageNotFoundError:
     sys.exit(4)
 ";
@@ -192,21 +249,23 @@ fn answer(manager: Manager, ended: &Ended) -> Answer {
         Manager::Pip => 4,
     };
     match (ended.exit(), manager) {
-        // dpkg also knows what was removed, and what is half there: `ii` (or `hi`, held) is installed.
-        (Some(0), Manager::Dpkg) => {
-            let lines = text.lines().filter_map(|line| line.split_once('\t'));
-            let installed =
-                lines.filter(|(status, _)| status.as_bytes().get(1) == Some(&b'i')).map(|(_, version)| version);
-            installed.last().map_or(Answer::Absent, |version| Answer::Installed(version.to_owned()))
+        (Some(0), _) => {
+            let found: Vec<(String, String)> = text.lines().filter_map(installed).collect();
+            if found.is_empty() { Answer::Absent } else { Answer::Installed(found) }
         }
-        (Some(0), _) => match text.lines().last() {
-            Some(version) => Answer::Installed(version.trim().to_owned()),
-            None => Answer::Unclear(format!("{manager:?} said nothing")),
-        },
         (Some(status), _) if status == absent => Answer::Absent,
         _ => {
             let said = ended.last_word().map(|word| format!(": {word}")).unwrap_or_default();
             Answer::Unclear(format!("the package manager could not answer ({}){said}", ended.ending))
         }
     }
+}
+
+/// `NAME TAB VERSION`, and dpkg's status behind it: dpkg knows what was removed, too, and what is half there. `ii`
+/// (or `hi`, held) is installed.
+fn installed(line: &str) -> Option<(String, String)> {
+    let mut parts = line.split('\t');
+    let (name, version) = (parts.next()?, parts.next()?);
+    let is_there = parts.next().is_none_or(|status| status.as_bytes().get(1) == Some(&b'i'));
+    (is_there && !version.is_empty()).then(|| (name.to_owned(), version.to_owned()))
 }

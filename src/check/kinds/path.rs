@@ -140,7 +140,7 @@ impl Kind for PathCheck {
                 let actual = format!("{path} is {}", describe(&metadata));
                 finding.violates(Diagnosis::new(Code::WrongType, format!("nothing at {path}"), actual));
             }
-            (Err(error), _) if !is_absence(&error) => {
+            (Err(error), _) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Finding::undetermined(format!("{path}: {error}")).into();
             }
             (Err(_), false) => finding.saw(format!("nothing at {path}")),
@@ -249,11 +249,6 @@ impl PathCheck {
             finding.violates(Diagnosis::new(Code::StaleBuild, expected, actual));
         }
     }
-}
-
-/// Nothing is there; also where what should be a folder on the way is a file.
-fn is_absence(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
 /// What is there instead: nothing, a link that leads nowhere, or not even the folder.

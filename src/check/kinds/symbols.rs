@@ -1,5 +1,6 @@
 //! `symbols`: a library defines what it should, in the version nodes that it should, and nothing that it should not.
 
+use std::cmp::Ordering;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::interpose::version_script::{Assignment, VersionScript};
-use crate::interpose::{Api, Export, Library, judge, whole_api};
+use crate::interpose::{Api, Export, Library, derive, judge, whole_api};
 use crate::lock::Subject;
 
 use super::{Context, Found, Kind};
@@ -24,6 +25,10 @@ struct SymbolsCheck {
     api: Option<&'static Api>,
     lacks_api: Option<&'static Api>,
     map: Option<PathBuf>,
+    /// Whose functions it must have, each in the runtime's node.
+    runtime: Option<PathBuf>,
+    /// How many symbols it must define in each version node.
+    nodes: Vec<(String, usize)>,
     serves: Vec<PathBuf>,
 }
 
@@ -37,15 +42,32 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         api: fields.choice("api", &apis),
         lacks_api: fields.choice("lacks_api", &apis),
         map: fields.path("map"),
+        runtime: fields.path("runtime"),
+        nodes: nodes(fields),
         serves: fields.paths("serves").unwrap_or_default(),
     };
     let asks = !check.defines.is_empty() || !check.lacks.is_empty() || !check.serves.is_empty();
+    let asks = asks || check.runtime.is_some() || fields.has("nodes");
     if !asks && check.api.is_none() && check.lacks_api.is_none() && check.map.is_none() {
-        let message =
-            "a check of kind `symbols` asks for nothing; expected one of api, defines, lacks, lacks_api, map, serves";
+        let message = "a check of kind `symbols` asks for nothing; expected one of api, defines, lacks, lacks_api, map, \
+                       nodes, runtime, serves";
         fields.reader().complain(fields.place(), message);
     }
     path.map(|_| Arc::new(check) as Arc<dyn Kind>)
+}
+
+/// `NODE: NUMBER` pairs.
+fn nodes(fields: &Fields<'_>) -> Vec<(String, usize)> {
+    let place = fields.node("nodes").map_or(fields.place(), |node| node.place);
+    let read = |(node, count): (String, String)| match count.parse() {
+        Ok(count) => Some((node, count)),
+        Err(_) => {
+            let message = format!("expected a whole number of symbols for `{node}` in `nodes`, found `{count}`");
+            fields.reader().complain(place, message);
+            None
+        }
+    };
+    fields.pairs("nodes").unwrap_or_default().into_iter().filter_map(read).collect()
 }
 
 impl Kind for SymbolsCheck {
@@ -72,6 +94,8 @@ impl Kind for SymbolsCheck {
         self.look_for_wanted(&library, &mut finding);
         self.look_for_unwanted(&library, &mut finding);
         self.compare_with_api(&library, &mut finding);
+        self.compare_with_runtime(&library, &mut finding);
+        self.count_nodes(&library, &mut finding);
         self.compare_with_map(&library, &mut finding);
         self.look_for_hidden(&mut finding);
         finding.into()
@@ -122,6 +146,44 @@ impl SymbolsCheck {
         }
         for diagnosis in diagnoses {
             finding.violates(diagnosis);
+        }
+    }
+
+    fn compare_with_runtime(&self, library: &Library, finding: &mut Finding) {
+        let Some(path) = &self.runtime else { return };
+        let runtime = match Library::read(path) {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let expected = format!("a runtime at {}", path.display());
+                return finding.violates(Diagnosis::new(Code::LibraryMissing, expected, error.source.to_string()));
+            }
+        };
+        let api = derive(&runtime);
+        let wanted = whole_api(&api);
+        let diagnoses = judge(library, &api, &wanted);
+        if diagnoses.is_empty() {
+            finding.saw(format!("all {} functions of {}, each in its node", wanted.len(), path.display()));
+        }
+        for diagnosis in diagnoses {
+            finding.violates(diagnosis);
+        }
+    }
+
+    fn count_nodes(&self, library: &Library, finding: &mut Finding) {
+        for (node, wanted) in &self.nodes {
+            let exports = library.exports.values().flatten();
+            let count = exports.filter(|export| export.version.as_deref() == Some(node)).count();
+            let code = match count.cmp(wanted) {
+                Ordering::Equal => {
+                    finding.saw(format!("{count} symbols in {node}"));
+                    continue;
+                }
+                Ordering::Less if !library.nodes.contains_key(node) => Code::VersionMismatch,
+                Ordering::Less => Code::SymbolMissing,
+                Ordering::Greater => Code::SymbolUnexpected,
+            };
+            let expected = format!("{wanted} symbols in {node}");
+            finding.violates(Diagnosis::new(code, expected, format!("{count} in {}", library.name())));
         }
     }
 
