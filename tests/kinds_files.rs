@@ -85,7 +85,7 @@ mod path {
     fn below_a_folder_that_may_not_be_searched_is_undetermined() {
         let place = Place::new();
         place.write("closed/file", "");
-        fs::set_permissions(place.path("closed"), fs::Permissions::from_mode(0)).expect("set");
+        fs::set_permissions(place.path("closed"), fs::Permissions::from_mode(0o000)).expect("set");
         let command = place.command("kind: path\npath: closed/file");
         let run = Run::of(without_rights(&command).output().expect("runs"));
         has(&undetermined(run), "Permission denied");
@@ -147,7 +147,7 @@ mod hash {
     fn of_a_file_that_may_not_be_read_is_undetermined() {
         let place = Place::new();
         let file = place.write("a", "one");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0)).expect("set");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).expect("set");
         let command = place.command(&format!("kind: hash\npath: a\nsha256: {}", "0".repeat(64)));
         has(&undetermined(Run::of(without_rights(&command).output().expect("runs"))), "Permission denied");
     }
@@ -236,7 +236,7 @@ mod tree {
     #[test]
     fn with_a_file_that_may_not_be_read_is_undetermined() {
         let place = tree();
-        fs::set_permissions(place.path("tree/lib/libx.so"), fs::Permissions::from_mode(0)).expect("set");
+        fs::set_permissions(place.path("tree/lib/libx.so"), fs::Permissions::from_mode(0o000)).expect("set");
         let run = Run::of(without_rights(&place.command(CHECK)).output().expect("runs"));
         has(&undetermined(run), "lib/libx.so: Permission denied");
         if is_root() {

@@ -71,7 +71,7 @@ mod copies {
     fn in_a_folder_that_may_not_be_looked_into_are_undetermined() {
         let place = Place::new();
         fs::create_dir(place.path("lib")).expect("made");
-        fs::set_permissions(place.path("lib"), fs::Permissions::from_mode(0)).expect("set");
+        fs::set_permissions(place.path("lib"), fs::Permissions::from_mode(0o000)).expect("set");
         let run = Run::of(without_rights(&place.command(CHECK)).output().expect("runs"));
         has(&undetermined(run), "lib cannot be looked into");
         fs::set_permissions(place.path("lib"), fs::Permissions::from_mode(0o755)).expect("set");

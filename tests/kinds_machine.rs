@@ -248,7 +248,7 @@ mod mount {
         use std::os::unix::fs::PermissionsExt;
         let place = Place::new();
         place.write("closed/below/file", "");
-        fs::set_permissions(place.path("closed"), fs::Permissions::from_mode(0)).expect("set");
+        fs::set_permissions(place.path("closed"), fs::Permissions::from_mode(0o000)).expect("set");
         let command = place.command("kind: mount\npath: closed/below\nfree: 1");
         has(&undetermined(Run::of(without_rights(&command).output().expect("runs"))), "Permission denied");
         fs::set_permissions(place.path("closed"), fs::Permissions::from_mode(0o755)).expect("set");

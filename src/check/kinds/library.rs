@@ -138,10 +138,12 @@ impl LibraryCheck {
         }
         let lists = [&library.rpath, &library.runpath].into_iter().flatten();
         let folders = lists.flat_map(|list| list.split(':')).filter(|folder| !folder.is_empty());
-        let strange: Vec<&str> =
-            folders.filter(|folder| !self.runpath.iter().any(|glob| glob.is_match(folder))).collect();
+        let (right, strange): (Vec<&str>, Vec<&str>) =
+            folders.partition(|folder| self.runpath.iter().any(|glob| glob.is_match(folder)));
         if strange.is_empty() {
-            return;
+            let seen = if right.is_empty() { "neither RPATH nor RUNPATH".to_owned() } else { right.join(", ") };
+            // It is what was asked, so it stands before what is said of every library.
+            return finding.evidence.insert(0, seen);
         }
         let wanted: Vec<&str> = self.runpath.iter().map(|glob| glob.glob().glob()).collect();
         let expected = format!("in RPATH and RUNPATH nothing but {}", wanted.join(" or "));
