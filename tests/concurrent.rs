@@ -2,12 +2,15 @@
 //! measured at all.
 #![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 
+#[path = "support/bundle.rs"]
+mod bundle;
 #[path = "support/schema.rs"]
 mod schema;
 #[path = "support/shims.rs"]
 mod shims;
 #[path = "support/slow.rs"]
 mod slow;
+mod support;
 #[path = "support/xdoctor.rs"]
 mod xdoctor;
 
@@ -141,6 +144,63 @@ fn latencies_are_read_from_any_line_in_any_unit() {
 }
 
 #[test]
+fn a_command_serves_as_well_as_the_bundled_client() {
+    let client = bundle::file("bin/hip-matmul");
+    let client = client.to_str().expect("text");
+    let own = format!("low:{client} --serve 3 --size 100");
+    let more = ["--run", &own, "--", client, "--serve", "3", "--rate", "50"];
+    let document = document(None, 0, &more);
+    assert!(document["interception"].as_str().expect("a sentence").starts_with("interception proven"), "{document:#}");
+    let command = |lane: usize| rows(&document, "lanes")[lane]["command"].as_str().expect("text").to_owned();
+    assert!(command(0).ends_with("--serve 3 --rate 50") && command(1).ends_with("--serve 3 --size 100"));
+    assert_eq!(rows(&document, "figures").len(), 8);
+}
+
+/// A lane that says after each nap that it took so long, truly or not.
+fn liar(lane: &str, words: &str) -> String {
+    format!("{lane}:sh -c 'while :; do echo took {words}; sleep 0.01; done'")
+}
+
+#[test]
+fn equal_figures_are_no_difference_and_keep_every_bound() {
+    let (a, b) = (liar("high", "2 ms"), liar("low", "0.5 s"));
+    let lanes = ["--native", "--run", &a, "--run", &b, "--latency-line", "took ([0-9.]+) ?(us|ms|s)"];
+    let bounds = ["--bound", "high:p99<1.01x", "--bound", "low:p50>499ms", "--bound", "high:p90<2ms"];
+    let document = document(None, 0, &[&lanes[..], &bounds[..]].concat());
+    for (lane, seconds) in [("high", 0.002), ("low", 0.5)] {
+        let figure = figure(&document, lane, "p99");
+        assert_eq!((&figure["differs"], &figure["ratio"]["median"]), (&false.into(), &1.0.into()));
+        assert_eq!((figure["alone"].as_f64(), figure["together"].as_f64()), (Some(seconds), Some(seconds)));
+    }
+}
+
+#[test]
+fn a_python_program_need_not_flush_its_lines() {
+    if !support::require(std::process::Command::new("python3").arg("-V").output().is_ok(), "python3") {
+        return;
+    }
+    let lane = |name: &str| {
+        format!(
+            "{name}:python3 -c \"import itertools, time\nfor _ in itertools.count(): print('took 2'); time.sleep(0.01)\""
+        )
+    };
+    let runs = [lane("high"), lane("low")];
+    let document =
+        document(None, 0, &["--native", "--run", &runs[0], "--run", &runs[1], "--latency-line", "took (.*)"]);
+    assert_eq!(figure(&document, "high", "p50")["together"], 0.002);
+}
+
+#[test]
+fn a_lane_that_fails_is_named_with_its_last_word() {
+    let runs = [liar("high", "2"), "low:sh -c 'echo took 1; echo out of memory >&2; exit 3'".to_owned()];
+    let more = ["--native", "--run", &runs[0], "--run", &runs[1], "--latency-line", "took (.*)"];
+    let document = document(None, 1, &more);
+    let finding = finding(&document);
+    assert_eq!((&finding["id"], &finding["code"]), (&"lanes".into(), &"command-failed".into()));
+    assert_eq!(finding["actual"], "lane low: exit status 3; last on stderr: out of memory");
+}
+
+#[test]
 fn a_lane_that_prints_no_latency_is_undetermined() {
     let more = ["--latency-line", "no such line ([0-9]+)", "--timeout", "2s", "--bound", "high:p99<5ms"];
     let document = document(None, 3, &more);
@@ -208,10 +268,15 @@ fn wrong_usage_is_named_in_a_line() {
         &["--lane", "only"][..],
         &["--lane", "a", "--lane", "a"],
         &["--lane", "a:B", "--lane", "c"],
+        &["--lane", "a:LD_PRELOAD=x.so", "--lane", "b"],
         &["--bound", "middle:p99<1x"],
         &["--bound", "high:p99"],
         &["--rate", "middle:5"],
         &["--size", "513"],
+        &["--run", "middle:true"],
+        &["--run", "high:'open"],
+        &["--run", "high:true", "--rate", "high:5"],
+        &["--native", "--deploy", "itself", "--", "true"],
         &["--repeats", "1"],
         &["--latency-line", "no group"],
         &["--latency-unit", "us"],

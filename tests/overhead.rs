@@ -2,6 +2,8 @@
 //! not measured at all.
 #![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 
+#[path = "support/bundle.rs"]
+mod bundle;
 #[path = "support/schema.rs"]
 mod schema;
 #[path = "support/shims.rs"]
@@ -135,6 +137,48 @@ fn a_shim_that_misses_the_launches_is_refused_too() {
     assert_eq!(document(Some(&shim), 1, &[])["code"], "not-covered");
 }
 
+/// A command that computes so many products, as the bundled client does.
+fn with_command(shim: Option<&Path>, more: &[&str]) -> Run {
+    let client = bundle::file("bin/hip-matmul");
+    let mut args = vec!["overhead", "--format", "json", "--pairs", "6"];
+    if let Some(shim) = shim {
+        args.extend(["--shim", shim.to_str().expect("text")]);
+    }
+    args.extend(more);
+    args.extend(["--", client.to_str().expect("text"), "--iterations", "10"]);
+    xdoctor(args)
+}
+
+#[test]
+fn any_command_is_measured_once_it_was_seen_to_call_through_the_shim() {
+    let document = with_command(None, &["--limit", "1000%"]).exits(0).json();
+    schema::assert_valid("overhead", &document);
+    let interception = document["interception"].as_str().expect("a sentence");
+    assert!(interception.starts_with("interception proven"), "{interception}");
+    assert!(document["command"].as_str().expect("text").ends_with("hip-matmul --iterations 10"), "{document:#}");
+    assert_eq!(document["pairs"].as_array().map(Vec::len), Some(6));
+    let folder = scratch();
+    let slow = with_command(Some(&slow_shim(folder.path(), 3)), &[]).exits(1).json();
+    assert_eq!(slow["code"], "overhead", "{slow:#}");
+}
+
+#[test]
+fn the_runs_that_are_measured_are_not_watched() {
+    let command = with_command(None, &["--limit", "1000%"]).exits(0).json()["command"].to_string();
+    for watcher in ["LD_AUDIT", "LD_DEBUG", "XDOCTOR_TRACE", "COUNTERS", "OBSERVER"] {
+        assert!(!command.contains(watcher), "{command}");
+    }
+    assert!(command.contains("LD_PRELOAD="), "{command}");
+}
+
+#[test]
+fn a_command_that_never_calls_the_api_is_not_measured() {
+    let document = xdoctor(["overhead", "--format", "json", "--", "true"]).exits(3).json();
+    schema::assert_valid("overhead", &document);
+    assert_eq!(document["pairs"], Value::Array(Vec::new()));
+    assert!(document["reason"].as_str().expect("a reason").starts_with("nothing was measured"), "{document:#}");
+}
+
 #[test]
 fn where_there_is_no_device_nothing_is_measured_and_that_is_said() {
     let document = document(None, 0, &["--env", "XDOCTOR_DEVICES=0"]);
@@ -171,6 +215,9 @@ fn wrong_usage_is_named_in_a_line() {
         &["--metric", "("],
         &["--higher-is-better"],
         &["--env", "LD_PRELOAD=x.so"],
+        &["--iterations", "5", "--", "true"],
+        &["--deploy", "itself"],
+        &["--deploy", "itself", "--", "true"],
     ] {
         let run = xdoctor([&["overhead", "--format", "json"], wrong].concat()).exits(2);
         assert_eq!(run.json()["schema"], "xdoctor/error/1", "{wrong:?}");

@@ -4,7 +4,9 @@ mod document;
 mod lanes;
 mod text;
 
+use std::ffi::OsString;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -16,7 +18,7 @@ use crate::ladder::{Children, Climb, Setup, climb};
 use crate::measure::{
     Admission, Bound, Experiment, Held, Lane, LaneError, Quantity, Reader, Standing, Target, Times, Unit, experiment,
 };
-use crate::probe::{Ending, Limits, watch_for_interrupts};
+use crate::probe::watch_for_interrupts;
 use crate::scratch::scratch;
 
 use super::figures::time;
@@ -24,11 +26,12 @@ use super::output::{Format, after_printing};
 use super::shimmed::{Shimmed, duration};
 use super::waiting::Waiting;
 use super::{Exit, Output};
-use lanes::{ForLane, LaneArg, of_lane, place};
+use lanes::{ForLane, LaneArg, RunArg, of_lane, place};
 
 /// Run programs at once under a shim: each lane's latencies and throughput, alone and together
 ///
-/// Each lane is a program of its own with its own environment: the bundled client, which serves products one after the other.
+/// Each lane is a program of its own with its own environment: the bundled client, which serves products one after the other,
+/// or a command that prints a line for each request (and flushes it: Python is told to by PYTHONUNBUFFERED).
 /// Every lane runs alone, then all run together, and all of that again, in the opposite order. A window opens when each
 /// has printed its first latency, and closes for all at once. The ladder is climbed for every lane first: a shim that does
 /// not intercept schedules nothing.
@@ -41,6 +44,8 @@ use lanes::{ForLane, LaneArg, of_lane, place};
 ///   xdoctor concurrent --bound 'high:p99<1.2x' --bound 'low:throughput>0.5x'
 ///   xdoctor concurrent --shim S --lane high:XSCHED_AUTO_XQUEUE_PRIORITY=1 --lane low:XSCHED_AUTO_XQUEUE_PRIORITY=0 \
 ///       --env XSCHED_AUTO_XQUEUE=ON --rate high:50 --size low:256 --bound 'high:p99<5ms'
+///   xdoctor concurrent --shim S --lane high --lane low --latency-line 'took ([0-9.]+) ?(us|ms|s)' \
+///       --run 'low:python3 train.py' -- python3 serve.py
 ///   xdoctor concurrent --native                                 the same without the shim, to compare with
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -60,6 +65,9 @@ pub struct Args {
     /// How long each is measured
     #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]
     window: Duration,
+    /// A lane's own command, its words parted as a shell would; repeatable [default: what follows --, else the bundled client]
+    #[arg(long = "run", value_name = "LANE:COMMAND")]
+    runs: Vec<RunArg>,
     /// Requests that become due each second in a lane of the bundled client [default: high 100, others without pause]
     #[arg(long, value_name = "[LANE:]N")]
     rate: Vec<ForLane<NonZeroU32>>,
@@ -76,6 +84,9 @@ pub struct Args {
     /// Leave the shim out: what the lanes do to each other without it
     #[arg(long)]
     native: bool,
+    /// The command of every lane that has none of its own [default: the bundled client]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
 
 /// What was asked and what came of it.
@@ -101,14 +112,13 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let lanes = lanes::lanes(&args.lanes)?;
     let bounds = args.bounds.iter().map(|bound| Ok((bound.clone(), place(&lanes, &bound.lane)?, None)));
     let bounds = bounds.collect::<anyhow::Result<_>>()?;
-    for lane in args.rate.iter().chain(&args.size).filter_map(|one| one.lane.as_ref()) {
-        place(&lanes, lane)?;
-    }
+    refuse_what_no_lane_has(args, &lanes)?;
     let reader = reader(args)?;
     let scratch = scratch()?;
     watch_for_interrupts().context("cannot watch for Ctrl-C")?;
-    let setup = args.shimmed.setup(scratch.path())?;
-    let times = Times { ready: setup.limits.time, window: args.window };
+    let setups = lanes.iter().map(|lane| setup(args, lane, scratch.path())).collect::<anyhow::Result<Vec<Setup>>>()?;
+    let ready = setups.iter().map(|setup| setup.limits.time).max().unwrap_or_default();
+    let times = Times { ready, window: args.window };
     let mut report = Report {
         lanes,
         commands: Vec::new(),
@@ -119,11 +129,10 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         experiment: Experiment::default(),
         bounds,
     };
-    let setups: Vec<Setup> = report.lanes.iter().map(|lane| with_env(&setup, lane)).collect();
     let refusal = if args.native { None } else { admit(&mut report, &setups)? };
     if refusal.is_none() {
         let children = children(args, &report.lanes, &setups)?;
-        let ready = ready(&report.lanes, &children, &reader, args.native);
+        let ready = lanes_of(&report.lanes, &children, &reader, args.native);
         report.commands = ready.iter().map(|lane| lane.child.command_line()).collect();
         let waiting = Waiting::of("settings", output.quiet);
         report.experiment = experiment(&ready, args.repeats as usize, times, |done, all| waiting.tell(done, all));
@@ -146,12 +155,41 @@ fn reader(args: &Args) -> anyhow::Result<Reader> {
     })
 }
 
-/// The setup with the lane's own variables after those for all.
-fn with_env(setup: &Setup, lane: &LaneArg) -> Setup {
-    let mut setup = setup.clone();
-    setup.env.extend(lane.env.iter().cloned());
-    setup
+/// What is said of lanes must be said of lanes that there are, and that can heed it.
+fn refuse_what_no_lane_has(args: &Args, lanes: &[LaneArg]) -> anyhow::Result<()> {
+    for run in &args.runs {
+        place(lanes, &run.lane)?;
+    }
+    for lane in args.rate.iter().chain(&args.size).filter_map(|one| one.lane.as_ref()) {
+        place(lanes, lane)?;
+        if !command(args, lane).is_empty() {
+            bail!("--rate and --size are for the bundled client; lane {lane} runs a command");
+        }
+    }
+    if args.native && args.shimmed.is_itself() {
+        bail!("--native cannot leave out a shim that the command brings in by itself");
+    }
+    Ok(())
 }
+
+/// The lane's own command, else that for all; empty for the bundled client.
+fn command<'a>(args: &'a Args, lane: &str) -> &'a [OsString] {
+    let own = args.runs.iter().rev().find(|run| run.lane == lane);
+    own.map_or(&args.command, |run| &run.command)
+}
+
+/// What the lane runs, its own variables after those for all.
+fn setup(args: &Args, lane: &LaneArg, scratch: &Path) -> anyhow::Result<Setup> {
+    let command = command(args, &lane.name);
+    let mut setup = args.shimmed.setup(scratch, command, &lane.env)?;
+    if !command.is_empty() && !setup.env.iter().any(|(name, _)| name == UNBUFFERED) {
+        setup.env.push((UNBUFFERED.to_owned(), "1".to_owned()));
+    }
+    Ok(setup)
+}
+
+/// Python keeps lines back that go to a pipe: they would all come at once, and too late.
+const UNBUFFERED: &str = "PYTHONUNBUFFERED";
 
 /// Climbs the ladder for every lane; what came of the first that may not be measured.
 fn admit(report: &mut Report, setups: &[Setup]) -> anyhow::Result<Option<Outcome>> {
@@ -171,10 +209,9 @@ fn admit(report: &mut Report, setups: &[Setup]) -> anyhow::Result<Option<Outcome
                 fail(&mut outcome, diagnosis.code, diagnosis.expected, diagnosis.actual);
                 outcome.fix = diagnosis.fix.or(outcome.fix);
             }
-            Admission::Skipped(reason) => {
-                outcome.title = "nothing to run on".to_owned();
-                (outcome.status, outcome.code, outcome.reason) =
-                    (Status::Skip, Some(Code::DeviceMissing), Some(reason));
+            Admission::Skipped(code, reason) => {
+                outcome.title = format!("lane {} was not measured", lane.name);
+                (outcome.status, outcome.code, outcome.reason) = (Status::Skip, code, Some(reason));
             }
             Admission::Undetermined(reason) => {
                 outcome.title = format!("lane {} was not measured", lane.name);
@@ -186,7 +223,7 @@ fn admit(report: &mut Report, setups: &[Setup]) -> anyhow::Result<Option<Outcome
     Ok(None)
 }
 
-/// The two runs of each lane.
+/// The two runs of each lane, with what the bundled client is told.
 fn children(args: &Args, lanes: &[LaneArg], setups: &[Setup]) -> anyhow::Result<Vec<Children>> {
     let mut children = Vec::new();
     for (place, (lane, setup)) in lanes.iter().zip(setups).enumerate() {
@@ -214,11 +251,11 @@ fn defaults(place: usize, args: &Args) -> (Option<u32>, u32) {
     }
 }
 
-fn ready(lanes: &[LaneArg], children: &[Children], reader: &Reader, native: bool) -> Vec<Lane> {
+fn lanes_of(lanes: &[LaneArg], children: &[Children], reader: &Reader, native: bool) -> Vec<Lane> {
     let each = lanes.iter().zip(children);
     each.map(|(lane, children)| {
         let child = if native { &children.native } else { &children.shimmed };
-        Lane { name: lane.name.clone(), child: child.clone().limits(Limits::default()), reader: reader.clone() }
+        Lane { name: lane.name.clone(), child: child.clone(), reader: reader.clone() }
     })
     .collect()
 }
@@ -238,9 +275,8 @@ fn outcomes(report: &Report, refusal: Option<Outcome>) -> Vec<Outcome> {
 fn broken(error: &LaneError) -> Outcome {
     let mut outcome = Outcome::passing("lanes", "all repeats were run".to_owned());
     let code = match error {
-        LaneError::Ended { ending: Ending::Signalled(_), .. } => Some(Code::Crash),
-        LaneError::Ended { ending: Ending::OutputLimit, .. } => Some(Code::OutputLimit),
-        LaneError::Ended { .. } | LaneError::Start { .. } => Some(Code::CommandFailed),
+        LaneError::Ended { ending, .. } => ending.code(),
+        LaneError::Start { .. } => Some(Code::CommandFailed),
         _ => None,
     };
     match code {

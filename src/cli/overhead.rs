@@ -3,7 +3,9 @@
 mod document;
 mod text;
 
-use anyhow::Context;
+use std::ffi::OsString;
+
+use anyhow::{Context, bail};
 use clap::value_parser;
 
 use crate::check::{Outcome, Status};
@@ -30,7 +32,7 @@ use super::{Exit, Output};
 /// Examples:
 ///   xdoctor overhead                                            the bundled shim before the CPU runtime
 ///   xdoctor overhead --shim ./libshimhip.so --limit 5% --pairs 40
-///   xdoctor overhead --metric '"seconds":([0-9.]+)'             what the client prints, instead of wall time
+///   xdoctor overhead --shim S --metric 'it/s: ([0-9.]+)' --higher-is-better -- python3 train.py
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -48,12 +50,15 @@ pub struct Args {
     /// More of that number is better
     #[arg(long, requires = "metric")]
     higher_is_better: bool,
-    /// Products that each run of the bundled client computes
-    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..), value_name = "N")]
-    iterations: u32,
-    /// Calls of each role whose cost the bundled client measures in runs of their own; 0 for none
-    #[arg(long, default_value_t = 5000, value_parser = value_parser!(u32).range(..=1_000_000), value_name = "N")]
-    calls: u32,
+    /// Products that each run of the bundled client computes [default: 1000]
+    #[arg(long, value_parser = value_parser!(u32).range(1..), value_name = "N")]
+    iterations: Option<u32>,
+    /// Calls of each role whose cost the bundled client measures in runs of their own; 0 for none [default: 5000]
+    #[arg(long, value_parser = value_parser!(u32).range(..=1_000_000), value_name = "N")]
+    calls: Option<u32>,
+    /// The command [default: the bundled matmul]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
 
 /// Runs the command.
@@ -61,16 +66,23 @@ pub struct Args {
 /// # Errors
 /// Where nothing can be started.
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let runs_bundled = args.command.is_empty();
+    if !runs_bundled && (args.iterations.is_some() || args.calls.is_some()) {
+        bail!("--iterations and --calls are for the bundled client; a command does what it does");
+    }
+    if args.shimmed.is_itself() {
+        bail!("--deploy itself leaves nothing to compare with: the command never runs without the shim");
+    }
     let scratch = scratch()?;
     watch_for_interrupts().context("cannot watch for Ctrl-C")?;
-    let setup = args.shimmed.setup(scratch.path())?;
+    let setup = args.shimmed.setup(scratch.path(), &args.command, &[])?;
     let plan = Plan {
         pairs: args.pairs as usize,
         limit: args.limit,
         metric: args.metric.clone().unwrap_or(Metric::Seconds),
         higher_is_better: args.higher_is_better,
-        iterations: args.iterations,
-        calls: args.calls,
+        iterations: args.iterations.unwrap_or(1000),
+        calls: if runs_bundled { args.calls.unwrap_or(5000) } else { 0 },
     };
     let waiting = Waiting::of("pairs", output.quiet);
     let overhead = measure::measure(&setup, &plan, |done, all| waiting.tell(done, all))?;
@@ -101,9 +113,8 @@ fn judge(overhead: &Overhead, plan: &Plan) -> Outcome {
             fail(&mut outcome, diagnosis.code, diagnosis.expected.clone(), diagnosis.actual.clone());
             outcome.fix = diagnosis.fix.clone().or(outcome.fix);
         }
-        Admission::Skipped(reason) => {
-            (outcome.status, outcome.reason) = (Status::Skip, Some(reason.clone()));
-            outcome.code = Some(Code::DeviceMissing);
+        Admission::Skipped(code, reason) => {
+            (outcome.status, outcome.code, outcome.reason) = (Status::Skip, *code, Some(reason.clone()));
         }
         Admission::Undetermined(reason) => undetermined(&mut outcome, format!("nothing was measured: {reason}")),
     }

@@ -1,12 +1,15 @@
 //! The flags that say which shim stands before which runtime, for commands that measure.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::bail;
+
 use crate::bundle;
 use crate::check::parse_duration;
-use crate::interpose::Deploy;
-use crate::ladder::Setup;
+use crate::interpose::Selection;
+use crate::ladder::{Deployment, Setup};
 use crate::probe::Limits;
 
 /// A shim, a runtime, and what their runs are given.
@@ -15,45 +18,81 @@ pub struct Shimmed {
     /// The shim [default: the bundled one]
     #[arg(long, value_name = "LIB")]
     shim: Option<PathBuf>,
-    /// The runtime to forward to [default: the bundled CPU runtime]
+    /// The runtime to forward to [default: what the command finds by itself; else the bundled CPU runtime]
     #[arg(long, value_name = "LIB")]
     runtime: Option<PathBuf>,
     /// How the shim gets in front
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
-    deploy: Deploy,
+    deploy: Deployment,
+    /// The functions that are watched while interception is proven: hip, cuda, a table's file, or a pattern
+    #[arg(long, default_value = "hip", value_name = "NAME|FILE|GLOB")]
+    api: String,
     /// How long each run may take
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME")]
     timeout: Duration,
     /// Set a variable for every run; repeatable
     #[arg(long, value_name = "K=V", value_parser = name_and_value)]
     env: Vec<(String, String)>,
+    /// The exit status with which the command itself says that it cannot be run here
+    #[arg(long, value_name = "STATUS")]
+    skip_exit: Option<i32>,
     /// What must be there: without it the command fails instead of skipping
     #[arg(long, value_parser = ["gpu"], value_name = "WHAT")]
     require: Option<String>,
 }
 
 impl Shimmed {
-    /// What they ask for; what is bundled is unpacked below the scratch folder.
+    /// What they ask for of this command, or of the bundled client where it is empty, with variables of its own after those for
+    /// all. What is bundled is unpacked below the scratch folder.
     ///
     /// # Errors
-    /// Where the bundle cannot be unpacked.
-    pub fn setup(&self, scratch: &Path) -> anyhow::Result<Setup> {
+    /// Where the bundle cannot be unpacked, the API is none, or something is asked of the bundled client that it has not.
+    pub fn setup(&self, scratch: &Path, command: &[OsString], own: &[(String, String)]) -> anyhow::Result<Setup> {
+        let env = [&self.env[..], own].concat();
         let bundled = scratch.join("bundle");
-        if self.shim.is_none() || self.runtime.is_none() {
+        let runs_bundled = command.is_empty();
+        if runs_bundled {
+            self.refuse_what_the_bundled_client_cannot(&env)?;
+        }
+        if self.shim.is_none() || (self.runtime.is_none() && runs_bundled) {
             bundle::unpack(&bundled)?;
         }
         let default = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| bundled.join(name));
         let shim = default(&self.shim, "lib/libshimhip.so");
-        let runtime = default(&self.runtime, "lib/libamdhip64.so.7");
+        let runtime =
+            if runs_bundled { Some(default(&self.runtime, "lib/libamdhip64.so.7")) } else { self.runtime.clone() };
         Ok(Setup {
-            deploy: self.deploy.into(),
-            env: self.env.clone(),
+            runtime,
+            deploy: self.deploy,
+            api: Selection::parse(&self.api)?,
+            env,
             limits: Limits { time: self.timeout, ..Limits::default() },
             require_gpu: self.require.is_some(),
-            ..Setup::new(&shim, &runtime, scratch)
+            skip_exit: self.skip_exit,
+            ..Setup::of_command(&shim, command, scratch)
         })
     }
+
+    fn refuse_what_the_bundled_client_cannot(&self, env: &[(String, String)]) -> anyhow::Result<()> {
+        let wants = match self {
+            Shimmed { deploy: Deployment::Itself, .. } => "--deploy itself",
+            Shimmed { api, .. } if api != "hip" => "--api",
+            _ if env.iter().any(|(name, _)| LISTS.contains(&name.as_str())) => {
+                "--env LD_PRELOAD=… or LD_LIBRARY_PATH=…"
+            }
+            _ => return Ok(()),
+        };
+        bail!("{wants} needs a command of your own, after --")
+    }
+
+    /// Whether the command brings the shim in by itself, so that it never runs without.
+    pub fn is_itself(&self) -> bool {
+        self.deploy == Deployment::Itself
+    }
 }
+
+/// The variables that xdoctor puts its own words before.
+const LISTS: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];
 
 /// A time such as 60s.
 ///
@@ -69,8 +108,8 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// What was expected, in words.
 pub fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected K=V")?;
-    if matches!(name, "LD_PRELOAD" | "LD_LIBRARY_PATH" | "LD_AUDIT") {
-        return Err(format!("{name} is set by xdoctor itself; --shim, --runtime and --deploy say how"));
+    if matches!(name, "LD_AUDIT" | "XDOCTOR_OBSERVER") {
+        return Err(format!("{name} is what the command is observed with"));
     }
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -1,5 +1,6 @@
 //! Whether measuring a shim would say anything at all: what does not intercept has no cost and schedules nothing.
 
+use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::ladder::{Answer, Climb, Rung};
 
@@ -10,8 +11,8 @@ pub enum Admission {
     Granted,
     /// It does not: this would compare native with native.
     Refused(Rung, Diagnosis),
-    /// There is nothing to run it on.
-    Skipped(String),
+    /// There is nothing to run it on, or the command says itself that it cannot run here.
+    Skipped(Option<Code>, String),
     /// Nobody could tell whether it does.
     Undetermined(String),
 }
@@ -24,7 +25,7 @@ impl Admission {
             return Admission::Refused(rung, diagnosis.clone());
         }
         let stopped = climb.steps.iter().find_map(|step| match &step.answer {
-            Answer::Skipped(_, reason) => Some(Admission::Skipped(reason.clone())),
+            Answer::Skipped(code, reason) => Some(Admission::Skipped(*code, reason.clone())),
             Answer::Undetermined(reason) | Answer::Unobserved(_, reason) if step.rung <= Rung::Binds => {
                 Some(Admission::Undetermined(format!("`{}` is undetermined: {reason}", step.rung)))
             }

@@ -1,6 +1,7 @@
 //! The lanes as the command line gives them.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::str::FromStr;
 
 use anyhow::bail;
@@ -25,6 +26,26 @@ impl FromStr for LaneArg {
         }
         let env = list.split(',').filter(|word| !word.is_empty()).map(name_and_value).collect::<Result<_, String>>()?;
         Ok(LaneArg { name: name.to_owned(), env })
+    }
+}
+
+/// `NAME:COMMAND`, its words as a shell would part them; no shell runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RunArg {
+    pub lane: String,
+    pub command: Vec<OsString>,
+}
+
+impl FromStr for RunArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<RunArg, String> {
+        let (lane, line) = text.split_once(':').ok_or("expected NAME:COMMAND")?;
+        let words = shlex::split(line).ok_or("a quote in the command is never closed")?;
+        match words.is_empty() {
+            true => Err("expected a command after the lane's name".to_owned()),
+            false => Ok(RunArg { lane: lane.to_owned(), command: words.into_iter().map(OsString::from).collect() }),
+        }
     }
 }
 
@@ -91,8 +112,20 @@ mod tests {
         assert_eq!(lane, LaneArg { name: "high".to_owned(), env: vec![pair("PRIORITY", "1"), pair("PATHS", "/a:/b")] });
         assert_eq!("low".parse::<LaneArg>().map(|lane| lane.env), Ok(Vec::new()));
         assert_eq!("low:".parse::<LaneArg>().map(|lane| lane.env), Ok(Vec::new()));
-        for wrong in ["", ":A=1", "a b", "a:B", "a:=1", "a:LD_PRELOAD=x"] {
+        for wrong in ["", ":A=1", "a b", "a:B", "a:=1", "a:LD_AUDIT=x"] {
             assert!(wrong.parse::<LaneArg>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_lanes_command_is_parted_as_a_shell_would() {
+        let run: RunArg = "high:python3 'my serve.py' --port=8000".parse().expect("a command");
+        assert_eq!(
+            (run.lane.as_str(), &run.command[..]),
+            ("high", &["python3", "my serve.py", "--port=8000"].map(OsString::from)[..])
+        );
+        for wrong in ["high", "high:", "high: ", "high:'open"] {
+            assert!(wrong.parse::<RunArg>().is_err(), "{wrong}");
         }
     }
 
