@@ -109,7 +109,10 @@ pub fn run_lanes(lanes: &[&Lane], times: Times) -> Result<Session, LaneError> {
             let child = listened(index, lane, &send, &over);
             let send = send.clone();
             // The child dies with the thread that started it: this one, which waits for it.
-            scope.spawn(move || send.send(Word::Ended { lane: index, result: child.run() }));
+            scope.spawn(move || {
+                // Nobody listens any more where the window has closed.
+                let _ = send.send(Word::Ended { lane: index, result: child.run() });
+            });
         }
         drop(send);
         let session = Heard::new(lanes, words).listen(times);
@@ -130,7 +133,6 @@ fn listened(index: usize, lane: &Lane, send: &Sender<Word>, over: &Arc<AtomicBoo
             begun.extend_from_slice(part);
             if part.ends_with(b"\n") {
                 if let Some(seconds) = reader.read(String::from_utf8_lossy(&begun).trim_end()) {
-                    // Nobody listens any more where the window has closed.
                     let _ = send.send(Word::Latency { lane: index, at, seconds });
                 }
                 begun.clear();

@@ -23,7 +23,9 @@ impl Stream {
 
 /// Is called with the bytes of either stream as they come, from a thread of its own for each.
 #[derive(Clone)]
-pub struct Listener(Arc<dyn Fn(Stream, &[u8]) + Send + Sync>);
+pub struct Listener(Arc<Hear>);
+
+type Hear = dyn Fn(Stream, &[u8]) + Send + Sync;
 
 impl Listener {
     /// A listener that calls this.

@@ -80,8 +80,8 @@ pub(super) fn lanes(given: &[LaneArg]) -> anyhow::Result<Vec<LaneArg>> {
     if given.is_empty() {
         return Ok(["high", "low"].map(|name| LaneArg { name: name.to_owned(), env: Vec::new() }).into());
     }
-    if given.len() < 2 {
-        bail!("expected two lanes at least; --lane {} is the only one", given[0].name);
+    if let [only] = given {
+        bail!("expected two lanes at least; --lane {} is the only one", only.name);
     }
     let mut names = BTreeSet::new();
     match given.iter().find(|lane| !names.insert(&lane.name)) {
