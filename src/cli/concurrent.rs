@@ -22,6 +22,7 @@ use crate::probe::watch_for_interrupts;
 use crate::scratch::scratch;
 
 use super::figures::time;
+use super::others::warn_of_others;
 use super::output::{Format, after_printing};
 use super::shimmed::{Shimmed, duration};
 use super::waiting::Waiting;
@@ -134,6 +135,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         let children = children(args, &report.lanes, &setups)?;
         let ready = lanes_of(&report.lanes, &children, &reader, args.native);
         report.commands = ready.iter().map(|lane| lane.child.command_line()).collect();
+        warn_of_others(output);
         let waiting = Waiting::of("settings", output.quiet);
         report.experiment = experiment(&ready, args.repeats as usize, times, |done, all| waiting.tell(done, all));
         for (bound, lane, held) in &mut report.bounds {

@@ -19,6 +19,7 @@ mod man;
 mod map;
 mod merge;
 mod model;
+mod others;
 mod output;
 mod overhead;
 mod schema;

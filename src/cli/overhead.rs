@@ -15,6 +15,7 @@ use crate::probe::watch_for_interrupts;
 use crate::scratch::scratch;
 
 use super::figures::percent;
+use super::others::warn_of_others;
 use super::output::{Format, after_printing};
 use super::shimmed::Shimmed;
 use super::waiting::Waiting;
@@ -84,6 +85,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         iterations: args.iterations.unwrap_or(1000),
         calls: if runs_bundled { args.calls.unwrap_or(5000) } else { 0 },
     };
+    warn_of_others(output);
     let waiting = Waiting::of("pairs", output.quiet);
     let overhead = measure::measure(&setup, &plan, |done, all| waiting.tell(done, all))?;
     drop(waiting);
@@ -142,7 +144,9 @@ fn judge_pairs(outcome: &mut Outcome, overhead: &Overhead, plan: &Plan) {
     let found = format!("{}, 95% interval {} to {}", percent(ratio.median), percent(ratio.low), percent(ratio.high));
     match plan.standing(ratio) {
         Standing::Holds => {
-            outcome.title = format!("the shim costs {found}: within the limit of {limit}");
+            let shows = ratio.low > 1.0;
+            let cost = if shows { format!("costs {found}") } else { format!("costs nothing that shows ({found})") };
+            outcome.title = format!("the shim {cost}: within the limit of {limit}");
         }
         Standing::Missed => {
             outcome.title = format!("the shim costs more than the limit of {limit}");
