@@ -131,7 +131,7 @@ pub struct Ended {
     pub stdout: Captured,
     /// What it printed on stderr.
     pub stderr: Captured,
-    /// Where it and its children stood when its time was up, each thread; empty where it ended in another way.
+    /// Where it and its children stood when its time was up, or it was stopped; empty where it ended in another way.
     pub stacks: Vec<ThreadStack>,
     /// The most that it was seen to use; nothing where it ended sooner than one looks.
     pub most: Usage,
@@ -320,7 +320,11 @@ impl Child {
             pause = (pause * 2).min(Duration::from_millis(5));
         };
         let seconds = started.elapsed().as_secs_f64();
-        let stacks = if exhausted == Some(Ending::TimeLimit) { family.last_stacks() } else { Vec::new() };
+        let stacks = if matches!(exhausted, Some(Ending::TimeLimit | Ending::Stopped)) {
+            family.last_stacks()
+        } else {
+            Vec::new()
+        };
         let status = family.end().map_err(failed)?;
         // Without a status it was ended, and the kernel does not let go of it.
         let ending = exhausted.or(status.map(ending_of)).unwrap_or(Ending::Signalled(Signal::KILL.as_raw()));
