@@ -184,6 +184,9 @@ impl StartError {
 /// How often it is asked whether to stop.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
+/// How long at most nobody looks whether a limit is exceeded. (The end is seen at once.)
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
 /// After its end, how long to wait for whoever still holds the child's output open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -298,7 +301,7 @@ impl Child {
         let stdout = self.capture(stdout, Stream::Stdout).map_err(failed)?;
         let stderr = self.capture(stderr, Stream::Stderr).map_err(failed)?;
         let mut meter = Meter::new(self.limits);
-        let mut pause = Duration::from_micros(200);
+        let mut pause = Duration::from_millis(1);
         let mut asked = started;
         let exhausted = loop {
             if family.is_over().map_err(failed)? {
@@ -317,7 +320,7 @@ impl Child {
                 asked = Instant::now();
             }
             exit.wait(pause);
-            pause = (pause * 2).min(Duration::from_millis(5));
+            pause = (pause * 2).min(LONGEST_PAUSE);
         };
         let seconds = started.elapsed().as_secs_f64();
         let stacks = if matches!(exhausted, Some(Ending::TimeLimit | Ending::Stopped)) {
