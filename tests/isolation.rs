@@ -263,3 +263,83 @@ fn a_checklist_limits_memory_and_processes() {
     assert!(processes["actual"].as_str().expect("text").contains("in 4 processes"), "{processes:#}");
     assert_eq!(xdoctor::outcome(&document, "enough")["status"], "pass");
 }
+
+/// Time that this thread was on a processor.
+fn busy() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").expect("the kernel tells");
+    Duration::from_nanos(text.split(' ').next().and_then(|word| word.parse().ok()).expect("a number"))
+}
+
+#[test]
+fn looking_after_a_run_costs_next_to_nothing() {
+    let cost = |script: &str| {
+        let before = busy();
+        let ended = Child::new("python3").args(["-c", script]).limits(limits(20_000)).run().expect("starts");
+        let part = (busy() - before).as_secs_f64() / ended.seconds;
+        eprintln!("{:.2} % of a processor for {} in {:.1} s", part * 100.0, ended.most, ended.seconds);
+        (ended.most.processes, part)
+    };
+    let many = "import os, time\n[os.fork() for _ in range(6)]\ntime.sleep(3)";
+    let threads =
+        "import threading, time\n[threading.Thread(target=time.sleep, args=(3,)).start() for _ in range(300)]";
+    for (script, processes) in [("import time\ntime.sleep(3)", 1), (many, 64), (threads, 1)] {
+        let (seen, part) = cost(script);
+        assert!(seen >= processes && part < 0.03, "{part} of a processor for {seen} processes");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_climb_with_all_its_processes_and_every_rung_is_still_reported() {
+    let pids = Pids::new();
+    let temporary = pids.file("temporary");
+    fs::create_dir(&temporary).expect("made");
+    let script = format!("setsid --fork {}; sleep 600", pids.sleeper("daemon"));
+    let shim = pids.file("bundle/lib/libshimhip.so");
+    ::xdoctor::bundle::unpack(&pids.file("bundle")).expect("the bundle");
+    let mut command = xdoctor::command(["smoke", "--format", "json", "--shim"]);
+    command.arg(shim).args(["--", "sh", "-c", &script]).env("TMPDIR", &temporary);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    while !pids.file("daemon").exists() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill").success());
+    let document = xdoctor::Run::of(child.wait_with_output().expect("ends")).exits(3).json();
+    let rungs = document["rungs"].as_array().expect("rungs");
+    assert_eq!((rungs.len(), &rungs[0]["status"]), (7, &"pass".into()), "{document:#}");
+    assert!(rungs.iter().any(|rung| rung["reason"] == "interrupted"), "{document:#}");
+    pids.assert_gone("daemon");
+    assert_eq!(fs::read_dir(&temporary).expect("there").count(), 0, "scratch files are left");
+}
+
+#[test]
+fn an_error_leaves_no_scratch_file() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let run = |args: &[&str], status| {
+        let mut command = xdoctor::command(args);
+        xdoctor::Run::of(command.env("TMPDIR", folder.path()).output().expect("starts")).exits(status)
+    };
+    run(&["smoke", "--shim", "/no/such/libshim.so"], 1);
+    run(&["smoke", "--runtime", "/usr/bin/env"], 2);
+    run(&["smoke", "--", "/no/such/program"], 2);
+    run(&["check", "/no/such/checklist"], 2);
+    assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 0, "scratch files are left");
+}
+
+#[test]
+fn a_panic_while_a_run_is_on_ends_the_run_and_removes_its_scratch_folder() {
+    let pids = Pids::new();
+    let script =
+        format!("setsid --fork {}; {}; {}", pids.sleeper("daemon"), pids.until("daemon"), pids.sleeper("child"));
+    let seen = pids.file("child");
+    let panicking = thread::spawn(move || {
+        let scratch = ::xdoctor::scratch::scratch().expect("a folder");
+        fs::write(seen.with_file_name("scratch"), scratch.path().as_os_str().as_encoded_bytes()).expect("written");
+        let child = Child::new("sh").args(["-c", &script]).limits(limits(20_000));
+        child.stop_when(move || if seen.exists() { panic!("as a fault of ours would") } else { false }).run()
+    });
+    assert!(panicking.join().is_err());
+    pids.assert_gone("daemon");
+    pids.assert_gone("child");
+    let scratch = fs::read_to_string(pids.file("scratch")).expect("it had one");
+    assert!(scratch.contains("xdoctor-") && !Path::new(&scratch).exists(), "{scratch} is left");
+}
