@@ -1,20 +1,26 @@
 //! Where a program stands is told by the names of its functions, and a deadlock in the loader is recognised.
 
 mod support {
+    pub mod bundle;
     pub mod c;
 }
 
 use std::path::Path;
 use std::time::Duration;
 
+use support::bundle;
 use support::c::compile;
 use xdoctor::probe::stacks::{self, deadlocked_in_loader};
-use xdoctor::probe::{Child, Ended, Ending, Limits, ThreadStack};
+use xdoctor::probe::{Child, Ended, Ending, Limits, Observer, ThreadStack};
 
 /// Runs it until its time is up.
 fn ended(program: &Path, args: &[&Path]) -> Ended {
+    until_its_time_is_up(Child::new(program).args(args))
+}
+
+fn until_its_time_is_up(child: Child) -> Ended {
     let limits = Limits { time: Duration::from_millis(1500), ..Limits::default() };
-    let ended = Child::new(program).args(args).limits(limits).run().expect("it starts");
+    let ended = child.limits(limits).run().expect("it starts");
     assert_eq!(ended.ending, Ending::TimeLimit);
     ended
 }
@@ -62,11 +68,25 @@ fn a_thread_that_computes_is_shown_where_it_does() {
 fn a_constructor_that_waits_for_a_thread_which_asks_the_loader_is_a_deadlock() {
     let folder = tempfile::tempdir().expect("scratch");
     let program = compile(folder.path(), "stacks.c", "stacks", &[]);
-    let module = compile(folder.path(), "stacks.c", "module.so", &["-DPLUGIN", "-shared", "-fPIC"]);
-    let ended = ended(&program, &["open".as_ref(), &module]);
-    let said = deadlocked_in_loader(&ended.stacks).unwrap_or_else(|| panic!("{}", shown(&ended.stacks)));
-    let wanted = ["the constructor wait_in_constructor of", "module.so", "in dlsym, called from ask_the_loader"];
-    assert!(wanted.iter().all(|wanted| said.contains(wanted)), "{said}");
+    for (function, more) in [("dlsym", None), ("dlopen", Some("-DOPENS"))] {
+        let name = format!("asks_{function}.so");
+        let flags: Vec<&str> = ["-DPLUGIN", "-shared", "-fPIC"].into_iter().chain(more).collect();
+        let module = compile(folder.path(), "stacks.c", &name, &flags);
+        let observer = observer(&folder.path().join(format!("observed_{function}")));
+        for child in [Child::new(&program), observer.watch(Child::new(&program))] {
+            let ended = until_its_time_is_up(child.args(["open".as_ref(), module.as_os_str()]));
+            let said = deadlocked_in_loader(&ended.stacks).unwrap_or_else(|| panic!("{}", shown(&ended.stacks)));
+            let waits = format!("in {function}, called from ask_the_loader");
+            let wanted = ["the constructor wait_in_constructor of", &name, &waits];
+            assert!(wanted.iter().all(|wanted| said.contains(wanted)), "{said}");
+        }
+    }
+}
+
+/// One that watches for what no program calls.
+fn observer(folder: &Path) -> Observer {
+    let names = ["hipMalloc".to_owned()];
+    Observer::set_up(&bundle::file("lib/libxdoctor-observer.so"), folder, &names).expect("it can be set up")
 }
 
 #[test]

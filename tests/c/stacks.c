@@ -1,5 +1,5 @@
 /* Threads that stand where their functions' names say: `stacks mutex`, `stacks spin`, `stacks open MODULE`. With PLUGIN,
- * the module whose constructor waits for a thread that asks the loader. */
+ * the module whose constructor waits for a thread that asks the loader, by dlsym or (OPENS) by dlopen. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,7 +13,11 @@ __attribute__((unused)) static void ready(void) {
 #ifdef PLUGIN
 static void *ask_the_loader(void *unused) {
     usleep(100 * 1000); /* so that its stack is the last thing that changes */
+#ifdef OPENS
+    return dlopen("libm.so.6", RTLD_LAZY) ? unused : NULL;
+#else
     return dlsym(RTLD_DEFAULT, "nowhere_defined") ? unused : NULL;
+#endif
 }
 
 __attribute__((constructor)) static void wait_in_constructor(void) {
