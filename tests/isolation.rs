@@ -160,7 +160,8 @@ fn what_a_killed_xdoctor_started_ends_with_the_run_that_it_was_part_of() {
     );
     fs::write(&checklist, text).expect("written");
     let inner = format!(
-        "{} check {} & {}; kill -KILL $!",
+        "TMPDIR={} {} check {} & {}; kill -KILL $!",
+        pids.0.path().display(),
         env!("CARGO_BIN_EXE_xdoctor"),
         checklist.display(),
         pids.until("daemon")
