@@ -19,13 +19,18 @@ pub struct Met {
     pub parent: u32,
     /// The file that it ran.
     pub program: PathBuf,
+    /// Whether it was started with an audit library in its environment, or had one loaded, wherever that could be read.
+    pub audited: bool,
 }
+
+/// A process while it runs one program, audited or not, and its parent.
+type Life = (u32, PathBuf, bool);
 
 /// Looks again and again, in a thread of its own.
 #[derive(Debug)]
 pub struct Watch {
     over: Arc<AtomicBool>,
-    thread: JoinHandle<BTreeMap<(u32, PathBuf), u32>>,
+    thread: JoinHandle<BTreeMap<Life, u32>>,
 }
 
 impl Watch {
@@ -36,16 +41,17 @@ impl Watch {
         Watch { over, thread: thread::spawn(move || look_until(&told)) }
     }
 
-    /// All that were met, each once for every program that it was seen to run.
+    /// All that were met, each once for every program that it was seen to run, and once more where it ran it without an
+    /// audit library as well.
     pub fn finish(self) -> Vec<Met> {
         self.over.store(true, Ordering::Relaxed);
         self.thread.thread().unpark();
         let met = self.thread.join().unwrap_or_default();
-        met.into_iter().map(|((pid, program), parent)| Met { pid, parent, program }).collect()
+        met.into_iter().map(|((pid, program, audited), parent)| Met { pid, parent, program, audited }).collect()
     }
 }
 
-fn look_until(over: &AtomicBool) -> BTreeMap<(u32, PathBuf), u32> {
+fn look_until(over: &AtomicBool) -> BTreeMap<Life, u32> {
     // A child between fork and exec still runs what we run.
     let ours = fs::read_link("/proc/self/exe").unwrap_or_default();
     let mut met = BTreeMap::new();
@@ -53,13 +59,22 @@ fn look_until(over: &AtomicBool) -> BTreeMap<(u32, PathBuf), u32> {
     while !over.load(Ordering::Relaxed) {
         look(std::process::id(), 0, &mut |pid, parent, program| {
             if program != ours {
-                met.insert((pid, program), parent);
+                met.insert((pid, program, is_audited(pid)), parent);
             }
         });
         thread::park_timeout(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     }
     met
+}
+
+/// Whether its program was started with LD_AUDIT. What it has done to its environment since is not seen there, unless it
+/// wrote over it; then the name of what is mapped tells. True where neither may be read.
+fn is_audited(pid: u32) -> bool {
+    let read = |name: &str| fs::read(format!("/proc/{pid}/{name}")).ok().filter(|bytes| !bytes.is_empty());
+    let has = |bytes: Vec<u8>, word: &str| memchr::memmem::find(&bytes, word.as_bytes()).is_some();
+    read("environ").is_none_or(|environment| has(environment, "LD_AUDIT="))
+        || read("maps").is_none_or(|maps| has(maps, "libxdoctor-observer.so"))
 }
 
 /// A process and all that come of it now, the process first.

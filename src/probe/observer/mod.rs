@@ -72,9 +72,11 @@ impl Observer {
 
 impl Observation {
     /// Those of the processes met that ran a program unobserved: neither did it shake hands there, nor is the process the fork
-    /// of one that did (such a child leaves files from its first call on).
+    /// of one that did (such a child leaves files from its first call on). One that shook hands and then started its program
+    /// anew, without the observer, counts.
     pub fn unobserved<'m>(&self, met: &'m [Met]) -> Vec<&'m Met> {
-        met.iter().filter(|one| !self.came_of_observed(one.pid, &one.program, met, GENERATIONS)).collect()
+        let is_observed = |one: &Met| one.audited && self.came_of_observed(one.pid, &one.program, met, GENERATIONS);
+        met.iter().filter(|one| !is_observed(one)).collect()
     }
 
     /// Whether the process shook hands in that program, or was forked by one that this holds for.
