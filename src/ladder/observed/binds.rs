@@ -71,7 +71,12 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
 fn without_references(evidence: &Evidence<'_>) -> Answer {
     let looked_up = evidence.client_rows().any(|(row, _)| row.via != Via::Plt);
     let called = evidence.native_calls().is_some_and(|calls| !calls.is_empty());
-    if looked_up {
+    if evidence.catches_lookups() {
+        let shim = evidence.shim.path.display();
+        let expected = "lookups by name answered by the loader";
+        let actual = format!("{shim} exports dlsym and answers them itself, which nobody sees");
+        Answer::Diagnosed(Diagnosis::new(Code::DlsymHijacked, expected, actual).weighing(Severity::Warn))
+    } else if looked_up {
         Answer::Holds
     } else if called {
         Answer::Undetermined("the objects that referred to the API natively were not loaded".to_owned())

@@ -23,6 +23,10 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
             per_role.filter(|(_, count)| *count > 0).map(|(role, count)| format!("{role} {count}")).collect();
         seen.push(format!("{inside} calls arrive in the shim: {}", per_role.join(", ")));
     }
+    if evidence.catches_lookups() {
+        let onward = evidence.forwarded().unwrap_or_default().values().sum::<u64>();
+        seen.push(format!("the shim makes {onward} calls, which natively the client made: they came by its own dlsym"));
+    }
     let trails = trails(evidence);
     seen.extend(trails.iter().take(SHOWN).map(Trail::sentence));
     if let Some(more) = trails.get(SHOWN..).filter(|more| !more.is_empty()) {
@@ -146,13 +150,8 @@ fn bypass(evidence: &Evidence<'_>, trails: &[Trail<'_>]) -> Option<Answer> {
 
 /// Roles that were needed natively and did not come up, or none at all.
 fn silence(evidence: &Evidence<'_>, inside: u64, outside: u64) -> Option<Answer> {
-    let uncounted = evidence.uncounted(false);
     if inside + outside == 0 {
-        let reason = match uncounted.iter().next() {
-            Some((symbol, reason)) => format!("calls of {symbol} could not be counted: {}", reason.sentence()),
-            None => format!("the command called nothing of the {} API", evidence.setup.api.name),
-        };
-        return Some(Answer::Undetermined(reason));
+        return if evidence.catches_lookups() { None } else { Some(nothing(evidence)) };
     }
     let (arrived, past) = (evidence.arrived(), evidence.past());
     let mut silent = evidence.roles();
@@ -169,6 +168,20 @@ fn silence(evidence: &Evidence<'_>, inside: u64, outside: u64) -> Option<Answer>
     let lost: u64 = evidence.shimmed.observation.images.iter().map(|image| image.lost).sum();
     (lost > 0)
         .then(|| Answer::Undetermined(format!("{lost} bindings could not be recorded: their calls are not counted")))
+}
+
+/// No call was seen at all.
+fn nothing(evidence: &Evidence<'_>) -> Answer {
+    let (run, api) = (&evidence.shimmed, &evidence.setup.api.name);
+    if let Some((symbol, reason)) = evidence.uncounted(false).iter().next() {
+        return Answer::Undetermined(format!("calls of {symbol} could not be counted: {}", reason.sentence()));
+    }
+    if let Some(process) = run.observation.unobserved(&run.met).first() {
+        let program = process.program.display();
+        let reason = format!("process {} ran {program} without the observer: what it called was not seen", process.pid);
+        return Answer::Unobserved(Code::ObserverIgnored, reason);
+    }
+    Answer::Undetermined(format!("no call of the {api} API was seen: the command makes none, or makes them unobserved"))
 }
 
 /// What makes XSched's shim schedule what it catches; by default it does not.

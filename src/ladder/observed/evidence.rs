@@ -214,6 +214,18 @@ impl<'s> Evidence<'s> {
         (!self.counters.runtime.is_empty()).then_some(calls)
     }
 
+    /// Whether the shim answers dlsym itself, in which case nobody sees what it answers, and calls the runtime at least as
+    /// often as was done natively while nobody goes past it: then it has caught what was looked up.
+    pub(super) fn catches_lookups(&self) -> bool {
+        let hijacks = ["dlsym", "dlvsym"].iter().any(|name| self.shim.exports.contains_key(*name));
+        let (Some(native), Some(forwarded)) = (self.native_calls(), self.forwarded()) else { return false };
+        let leaves = |symbol: &str| forwarded.get(symbol).copied().unwrap_or_default();
+        hijacks
+            && !native.is_empty()
+            && self.past().values().all(|count| *count == 0)
+            && native.iter().all(|(symbol, count)| leaves(symbol) >= *count)
+    }
+
     /// The libraries that the shim calls, as observed or as it says itself.
     pub(super) fn forwarded_to(&self) -> BTreeSet<&Path> {
         let observed = self.onward_rows().filter_map(|(row, _)| row.provider.as_deref());

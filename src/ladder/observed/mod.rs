@@ -122,10 +122,11 @@ impl Witness for Evidence<'_> {
         symbols.sort();
         symbols.dedup();
         let count = |calls: &Calls, symbol: &String| Some(calls.get(symbol).copied().unwrap_or_default());
+        let unseen = self.catches_lookups();
         let call = |symbol: &String| Call {
             symbol: symbol.clone(),
             role: self.setup.api.role(symbol),
-            shim: count(&arrived, symbol),
+            shim: count(&arrived, symbol).filter(|count| *count > 0 || !unseen),
             runtime: forwarded.as_ref().and_then(|calls| count(calls, symbol)),
             past: count(&past, symbol),
         };
@@ -140,7 +141,8 @@ impl Witness for Evidence<'_> {
         let sum = |count: fn(&Call) -> Option<u64>| -> u64 {
             calls.iter().filter(|call| call.role == role).filter_map(count).sum()
         };
-        sum(|call| call.shim) > 0 && sum(|call| call.past) == 0 && sum(|call| call.runtime) > 0
+        let arrives = sum(|call| call.shim) > 0 || self.catches_lookups();
+        arrives && sum(|call| call.past) == 0 && sum(|call| call.runtime) > 0
     }
 
     fn shimmed(&self) -> &Ended {
