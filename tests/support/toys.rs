@@ -12,6 +12,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// One folder of fixtures, built.
 pub struct Toys {
@@ -106,7 +107,11 @@ impl Recipe {
         let site = tempfile::tempdir_in(parent).expect("a folder");
         self.build_in(site.path());
         match fs::rename(site.path(), &place) {
-            Ok(()) => _ = site.keep(),
+            Ok(()) => {
+                let _ = site.keep();
+                let is_older = |other: &PathBuf| *other != place && !is_site(other);
+                entries(parent).into_iter().filter(is_older).for_each(|other| _ = fs::remove_dir_all(other));
+            }
             Err(_) if place.exists() => {} // another test was faster
             Err(error) => panic!("{}: {error}", place.display()),
         }
@@ -150,8 +155,15 @@ impl Recipe {
             return None;
         }
         let product = if stem == "runtime" { "lib" } else { stem };
+        static ONE_BUILDS: Mutex<()> = Mutex::new(());
+        let _turn = ONE_BUILDS.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Recipe::of(&self.zoo, COMMON).built().join(product))
     }
+}
+
+/// Whether somebody is building there.
+fn is_site(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// A file, or all files of a folder.
