@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::code::{Code, Severity};
 use crate::diagnosis::{Diagnosis, listed};
+use crate::elf::{Image, Mapped};
 use crate::interpose::{Reference, is_critical, judge as judge_exports, miss, spelled};
 use crate::ladder::rung::Answer;
 use crate::ladder::setup::Deployment;
@@ -48,7 +49,11 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     let bypassing: Vec<Reference> = past.iter().map(|(_, reference, _)| (*reference).clone()).chain(missed).collect();
     let mut diagnoses = Vec::new();
     if !bypassing.is_empty() {
-        let of_exports = judge_exports(&evidence.shim, &evidence.api, &unique(bypassing));
+        // Beside those that it would satisfy: whether most are missed is a part of the verdict.
+        let satisfied = evidence.clients.iter().flat_map(|client| &client.references);
+        let satisfied = satisfied.filter(|reference| miss(&evidence.shim, reference).is_none()).cloned();
+        let judged = unique(bypassing.into_iter().chain(satisfied));
+        let of_exports = judge_exports(&evidence.shim, &evidence.api, &judged);
         diagnoses.extend(of_exports.into_iter().filter(|diagnosis| diagnosis.code != Code::UnversionedShim));
     }
     diagnoses.extend(taken(evidence, &past));
@@ -63,7 +68,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
             let reason = format!("nobody could see where these are bound: {}", listed(&unknown, 4));
             (Answer::Undetermined(reason), seen)
         }
-        None => (differs(evidence).unwrap_or(Answer::Holds), seen),
+        None => (differs(evidence).or_else(|| unversioned(evidence)).unwrap_or(Answer::Holds), seen),
     }
 }
 
@@ -78,11 +83,31 @@ fn without_references(evidence: &Evidence<'_>) -> Answer {
         Answer::Diagnosed(Diagnosis::new(Code::DlsymHijacked, expected, actual).weighing(Severity::Warn))
     } else if looked_up {
         Answer::Holds
+    } else if let Some(diagnosis) = built_in(evidence) {
+        Answer::Diagnosed(diagnosis)
     } else if called {
         Answer::Undetermined("the objects that referred to the API natively were not loaded".to_owned())
     } else {
         Answer::Undetermined(format!("nothing in the command refers to the {} API", evidence.setup.api.name))
     }
+}
+
+/// An object with functions of the API inside, as its symbol table tells.
+fn built_in(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let objects = evidence.shimmed.observation.images.iter().flat_map(|image| &image.objects);
+    let objects: BTreeSet<&Path> = objects.map(|object| object.path.as_path()).collect();
+    let own = objects.into_iter().filter(|path| evidence.is_client(path) && path.is_file());
+    own.filter_map(|path| {
+        let file = Mapped::open(path).ok()?;
+        let symbols = Image::parse(file.bytes()).ok()?.static_symbols();
+        let names = symbols.iter().filter(|symbol| symbol.defined).map(|symbol| String::from_utf8_lossy(symbol.name));
+        let names: BTreeSet<String> =
+            names.filter(|name| evidence.setup.api.takes(name)).map(std::borrow::Cow::into_owned).collect();
+        let names: Vec<String> = names.into_iter().collect();
+        let actual = format!("{} has them inside: {}", path.display(), listed(&names, 4));
+        (!names.is_empty()).then(|| Diagnosis::new(Code::StaticRuntime, "API functions reached by references", actual))
+    })
+    .next()
 }
 
 fn fate(evidence: &Evidence<'_>, client: &Client, reference: &Reference) -> Fate {
@@ -131,9 +156,9 @@ fn predicted(evidence: &Evidence<'_>, seen: &mut Vec<String>) {
     seen.extend(prediction.unpredicted.iter().map(|why| format!("not predicted: {why}")));
 }
 
-fn unique(references: Vec<Reference>) -> Vec<Reference> {
+fn unique(references: impl Iterator<Item = Reference>) -> Vec<Reference> {
     let mut known = BTreeSet::new();
-    references.into_iter().filter(|reference| known.insert(spelled(reference))).collect()
+    references.filter(|reference| known.insert(spelled(reference))).collect()
 }
 
 /// References that the shim's exports would satisfy, and that something else got: how it did.
@@ -180,6 +205,12 @@ fn cause(evidence: &Evidence<'_>, client: &Client, reference: &Reference, provid
     } else {
         (Code::PredictionDiffers, "the loader model says otherwise, and nobody knows why")
     }
+}
+
+/// The shim got everything, and lacks the nodes that tell versions apart.
+fn unversioned(evidence: &Evidence<'_>) -> Option<Answer> {
+    let remarks = judge_exports(&evidence.shim, &evidence.api, &[]).into_iter();
+    remarks.filter(|remark| remark.code == Code::UnversionedShim).map(Answer::Diagnosed).next()
 }
 
 /// The shim got all that was seen, and still the model was wrong.

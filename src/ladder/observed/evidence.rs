@@ -159,6 +159,18 @@ impl<'s> Evidence<'s> {
         self.runtimes.iter().any(is_next)
     }
 
+    /// Whether anything was called.
+    pub(super) fn has_calls(&self) -> bool {
+        self.rows.iter().any(|(_, count)| *count > Some(0))
+    }
+
+    /// Whether ld.so's line `PROGRAM: FILE: version ...` is about the shim, under whatever name it was loaded.
+    pub(super) fn is_named_in(&self, line: &str) -> bool {
+        let before = line.split(": version `").next().unwrap_or_default();
+        let file = before.rsplit(": ").next().map(Path::new).unwrap_or(Path::new(""));
+        self.is_shim(file) || same_file(file, &self.shim.path)
+    }
+
     /// Whether the object is the shim.
     pub(super) fn is_shim(&self, path: &Path) -> bool {
         self.shim_paths.contains(path)

@@ -60,14 +60,21 @@ fn processes(programs: &[String]) -> String {
 /// What ld.so said on stderr, as far as it keeps the shim or the program out.
 fn complaint(evidence: &Evidence<'_>, seen: &mut Vec<String>) -> Option<Answer> {
     let ended = &evidence.shimmed.ended;
-    let fatal = ended.ending == Ending::Exited(127);
     for word in loader_words(&ended.stderr.text()) {
         seen.push(format!("ld.so: {}", word.line));
         let ours = same_name(Path::new(&word.subject), &evidence.shim.path);
         let ignored = word.code == Code::PreloadIgnored && (ours || word.subject.contains(".so"));
-        if ignored || (fatal && word.code != Code::UnversionedShim) {
+        let fatal = match word.code {
+            Code::UnversionedShim => false,
+            // glibc's rtld.c leaves with 1 after the versions were checked, and with 127 elsewhere.
+            Code::MissingVersion => matches!(ended.ending, Ending::Exited(1 | 127)) && !evidence.has_calls(),
+            _ => ended.ending == Ending::Exited(127),
+        };
+        if ignored || fatal {
             let expected = format!("ld.so loads {}", evidence.shim.path.display());
-            return Some(Answer::Diagnosed(Diagnosis::new(word.code, expected, word.line)));
+            let lacks = evidence.setup.deploy == Deployment::Replace && evidence.is_named_in(&word.line);
+            let code = if lacks { Code::ReplacementMissingVersion } else { word.code };
+            return Some(Answer::Diagnosed(Diagnosis::new(code, expected, word.line)));
         }
     }
     None

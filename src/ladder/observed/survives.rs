@@ -57,6 +57,9 @@ fn says_the_same(evidence: &Evidence<'_>) -> bool {
 
 /// Programs of other processes that carry the shim and have nothing to do with the API.
 fn leaks(evidence: &Evidence<'_>) -> Option<Answer> {
+    if evidence.clients.is_empty() {
+        return None; // then nobody is at home here, and nobody a stranger
+    }
     let images = &evidence.shimmed.observation.images;
     let carries = |image: &&Image| image.objects.iter().any(|object| evidence.is_shim(&object.path));
     let concerned = |image: &&Image| {
