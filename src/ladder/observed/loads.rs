@@ -132,7 +132,12 @@ fn absent(evidence: &Evidence<'_>) -> Answer {
             (Code::SonameMismatch, "no process loaded it: none asked for the name that it stands in for")
         }
         Deployment::Preload => (Code::PreloadIgnored, "no process loaded it: LD_PRELOAD was taken out or overwritten"),
-        Deployment::Itself => (Code::PreloadIgnored, "no process loaded it: the command does not bring it in"),
+        Deployment::Itself if evidence.setup.env.iter().any(|(name, _)| name == "LD_PRELOAD") => {
+            (Code::PreloadIgnored, "no process loaded it, although LD_PRELOAD was set")
+        }
+        Deployment::Itself => {
+            (Code::SonameMismatch, "no process loaded it: nobody preloads it, and none asked for a name that it bears")
+        }
     };
     Answer::Diagnosed(Diagnosis::new(code, expected, actual))
 }
