@@ -1,5 +1,6 @@
 //! The zoo: shims that are sound, and shims broken in each way that gcc can reproduce. For each, what `xdoctor coverage`
-//! says from the files alone is compared with its folder's expectations and with what ld.so and the client really do.
+//! says from the files alone is compared with its folder's expectations, with what ld.so and the client really do, and with
+//! what `xdoctor smoke` says of that.
 //!
 //! A folder under fixtures/zoo holds what differs from fixtures/zoo/common. Lines that begin with `//#` (`##` in a
 //! version script) say how it is made (tests/support/toys.rs) and what is expected:
@@ -10,6 +11,7 @@
 //! - `says: TEXT` stands in a diagnosis; `stderr: TEXT` in what the client's run writes
 //! - `loads: FILE` is a file that the client's run loads
 //! - `calls: NAME…` are the calls that arrive, where they are others than `covered` says
+//! - `smoke: WORDS` are the words with which `xdoctor smoke` runs it, where they are others
 //! - `deploy: replace`, `module: LIB` and `client: STATUS` say how the client is run and how it ends
 
 #[path = "support/schema.rs"]
@@ -27,7 +29,7 @@ use std::process::{Command, Output};
 use regex::Regex;
 use serde_json::Value;
 use toys::Toys;
-use xdoctor::xdoctor;
+use xdoctor::{Run, command, xdoctor};
 
 /// One folder of the zoo, built.
 struct Exhibit {
@@ -36,8 +38,8 @@ struct Exhibit {
 
 type Names = BTreeSet<String>;
 
-const KEYS: [&str; 10] =
-    ["loads", "covered", "outranked", "code", "says", "stderr", "calls", "deploy", "module", "client"];
+const KEYS: [&str; 11] =
+    ["smoke", "loads", "covered", "outranked", "code", "says", "stderr", "calls", "deploy", "module", "client"];
 
 impl Exhibit {
     fn build(name: &str) -> Exhibit {
@@ -81,6 +83,21 @@ impl Exhibit {
             || self.all("code").any(|code| code.starts_with("fail "));
         assert_eq!(run.status == 1, fails, "exit status {}: {document:#}", run.status);
         document
+    }
+
+    /// What xdoctor says once it has run the client: the exit status, and the code of the rung that fails or, where none
+    /// does, nothing.
+    fn smoke(&self) -> (i32, Option<String>) {
+        let deploy = if self.replaces() { "replace" } else { "preload" };
+        let usual = format!("--runtime lib/libamdhip64.so.7 --deploy {deploy}");
+        let words = self.one("smoke").unwrap_or(&usual);
+        let all = format!("smoke --format json --shim shim/libshimhip.so {words} -- ./client");
+        let output = command(all.split(' ')).current_dir(self.toys.place()).output().expect("xdoctor starts");
+        let run = Run::of(output);
+        let document = run.json();
+        let mut rungs = document["rungs"].as_array().unwrap_or_else(|| panic!("{document:#}")).iter();
+        let failed = rungs.find(|rung| rung["status"] == "fail").map(|rung| rung["code"].as_str().expect("a code"));
+        (run.status, failed.map(str::to_owned))
     }
 
     /// What really happens: ld.so tells what it binds, the toy shim what calls arrive.
@@ -170,6 +187,25 @@ fn is_judged_as_it_behaves(folder: &str) {
     }
 }
 
+/// The other promise that every folder makes: what runs is judged as the files were. What is a mere possibility there may
+/// have come true.
+fn is_climbed_as_it_was_judged(folder: &str) {
+    let exhibit = Exhibit::build(folder);
+    let (status, failed) = exhibit.smoke();
+    let codes = |severity: &str| -> Names {
+        exhibit.all("code").filter_map(|code| code.strip_prefix(severity)).map(|code| code.trim().to_owned()).collect()
+    };
+    match failed {
+        Some(code) if codes("fail").is_empty() => assert!(codes("warn").contains(&code), "{code} on a rung"),
+        Some(code) => assert!(codes("fail").contains(&code), "{code} on a rung"),
+        None => {
+            assert_eq!(codes("fail"), Names::new(), "no rung fails");
+            // The toy shims forward nothing where RTLD_NEXT finds nothing, and nobody can tell that from the outside.
+            assert!(status == 0 || status == 3, "exit status {status}");
+        }
+    }
+}
+
 fn diagnoses(document: &Value) -> Names {
     let rows = document["diagnoses"].as_array().expect("diagnoses").iter();
     let checked = rows.inspect(|row| assert!(row["fix"].as_str().is_some_and(|fix| !fix.is_empty()), "{row}"));
@@ -186,6 +222,7 @@ macro_rules! zoo {
         $(#[test]
         fn $test() {
             is_judged_as_it_behaves($folder);
+            is_climbed_as_it_was_judged($folder);
         })*
     };
 }
