@@ -9,6 +9,7 @@
 //! - `also: CODE` is a finding beside it, a warning or a piece of information; there are no others
 //! - `says: TEXT` stands in what that rung, or that finding, tells
 //! - `calls: FUNCTION COUNT` are the calls that arrive in the shim
+//! - `lines: NAME COUNT` are the printed lines that fit a `--trace-line`
 //! - `within: SECONDS` is how long the shimmed run may take, where that is less than its time limit
 //! - `smoke: WORDS` are more words of the command line
 #![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
@@ -22,12 +23,16 @@ mod toys;
 mod xdoctor;
 
 use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use toys::Toys;
 use xdoctor::{Run, command};
 
-const KEYS: [&str; 6] = ["smoke", "expect", "also", "says", "calls", "within"];
+const KEYS: [&str; 7] = ["smoke", "expect", "also", "says", "calls", "lines", "within"];
 
 /// The rungs, from the ground.
 const RUNGS: [&str; 7] = ["present", "loads", "binds", "called", "forwards", "correct", "survives"];
@@ -122,6 +127,7 @@ fn words(line: &str) -> Vec<String> {
 
 /// The promise that every folder makes.
 fn is_judged_as_its_author_knows(folder: &str) {
+    let begun = *BEGUN.get_or_init(Instant::now);
     let case = Case::of(folder);
     let document = &case.document;
     case.stands_where_expected();
@@ -136,10 +142,36 @@ fn is_judged_as_its_author_knows(folder: &str) {
         let counted = (call["shim"].to_string(), call["runtime"].to_string());
         assert_eq!(counted, (count.to_owned(), count.to_owned()), "{document:#}");
     }
+    for line in case.toys.all("lines") {
+        let (name, count) = line.split_once(' ').expect("NAME COUNT");
+        let lines = document["lines"].as_array().expect("lines").iter();
+        let counted: Vec<String> =
+            lines.filter(|row| row["name"] == name).map(|row| row["count"].to_string()).collect();
+        assert_eq!(counted, [count], "{document:#}");
+    }
     for seconds in case.toys.all("within") {
         let limit: f64 = seconds.parse().expect("a number");
         let took = document["shimmed"]["seconds"].as_f64().expect("seconds");
         assert!(took < limit, "{took} s: {document:#}");
+    }
+    done(begun);
+}
+
+/// When the first folder was begun, and how many are done.
+static BEGUN: OnceLock<Instant> = OnceLock::new();
+static DONE: AtomicUsize = AtomicUsize::new(0);
+
+/// Two cores are enough for all folders, built and climbed, in this time.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Another folder is done. The last one tells how long they all took.
+fn done(begun: Instant) {
+    if DONE.fetch_add(1, Ordering::Relaxed) + 1 == FOLDERS.len() {
+        let took = begun.elapsed();
+        // Not by eprintln, whose words cargo test keeps to itself where all is well.
+        let _ =
+            writeln!(std::io::stderr(), "{} folders built and climbed in {:.1} s", FOLDERS.len(), took.as_secs_f64());
+        assert!(took < LIMIT, "{took:?} for all folders, which is more than {LIMIT:?}");
     }
 }
 
@@ -202,6 +234,13 @@ dynamic! {
     a_shell_that_inherits_the_shim_is_a_leak "preload-leaks",
     launches_on_the_null_stream_are_unscheduled "unscheduled",
     a_shim_whose_queues_are_off_is_unscheduled "unscheduled-auto-queue",
+    functions_that_the_shim_hands_out_itself_are_sound "sound-handed-out",
+    lookups_in_the_global_scope_are_sound "sound-default-lookup",
+    a_program_at_a_fixed_address_is_sound "sound-fixed-address",
+    a_program_that_binds_all_at_its_start_is_sound "sound-bind-now",
+    a_guard_in_a_symbolic_shim_is_sound "sound-guarded-symbolic",
+    lines_that_are_expected_and_printed_are_counted "sound-lines",
+    a_worker_with_an_environment_of_its_own_is_undetermined "child-unobserved",
     a_line_that_is_expected_and_not_printed_is_missed "expect-line",
 }
 

@@ -8,7 +8,7 @@ use crate::diagnosis::{Diagnosis, listed};
 use crate::interpose::{Role, is_critical};
 use crate::ladder::rung::Answer;
 use crate::ladder::witness::Seen;
-use crate::probe::{Ending, Row, Via};
+use crate::probe::{Ending, Met, Row, Via};
 
 use super::evidence::Evidence;
 use super::lines;
@@ -41,6 +41,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         seen.push(format!("{name}: {count} lines printed"));
     }
     let answer = bypass(evidence, &trails)
+        .or_else(|| elsewhere(evidence))
         .or_else(|| silence(evidence, inside, outside))
         .or_else(|| unscheduled(evidence))
         .unwrap_or(Answer::Holds);
@@ -170,6 +171,19 @@ fn silence(evidence: &Evidence<'_>, inside: u64, outside: u64) -> Option<Answer>
         .then(|| Answer::Undetermined(format!("{lost} bindings could not be recorded: their calls are not counted")))
 }
 
+/// A process without the observer ran what calls the API, as far as its program tells.
+fn elsewhere(evidence: &Evidence<'_>) -> Option<Answer> {
+    let run = &evidence.shimmed;
+    let mut unobserved = run.observation.unobserved(&run.met).into_iter();
+    unobserved.find(|process| evidence.is_clients_program(&process.program)).map(unseen)
+}
+
+fn unseen(process: &Met) -> Answer {
+    let program = process.program.display();
+    let reason = format!("process {} ran {program} without the observer: what it called was not seen", process.pid);
+    Answer::Unobserved(Code::ObserverIgnored, reason)
+}
+
 /// No call was seen at all.
 fn nothing(evidence: &Evidence<'_>) -> Answer {
     let (run, api) = (&evidence.shimmed, &evidence.setup.api.name);
@@ -177,9 +191,7 @@ fn nothing(evidence: &Evidence<'_>) -> Answer {
         return Answer::Undetermined(format!("calls of {symbol} could not be counted: {}", reason.sentence()));
     }
     if let Some(process) = run.observation.unobserved(&run.met).first() {
-        let program = process.program.display();
-        let reason = format!("process {} ran {program} without the observer: what it called was not seen", process.pid);
-        return Answer::Unobserved(Code::ObserverIgnored, reason);
+        return unseen(process);
     }
     Answer::Undetermined(format!("no call of the {api} API was seen: the command makes none, or makes them unobserved"))
 }

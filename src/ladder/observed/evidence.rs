@@ -159,6 +159,18 @@ impl<'s> Evidence<'s> {
         self.runtimes.iter().any(is_next)
     }
 
+    /// Whether processes that run this program call the API: it refers to it itself, or was seen to open what does.
+    pub(super) fn is_clients_program(&self, program: &Path) -> bool {
+        let is_client = |path: &Path| self.clients.iter().any(|client| client.path == path);
+        let opens = |image: &Image| {
+            let own = image.program().is_some_and(|own| same_file(own, program));
+            own && image.objects.iter().any(|object| is_client(&object.path))
+        };
+        let refers =
+            |library: Library| library.references.iter().any(|reference| self.setup.api.takes(&reference.symbol));
+        self.shimmed.observation.images.iter().any(opens) || Library::read(program).is_ok_and(refers)
+    }
+
     /// Whether anything was called.
     pub(super) fn has_calls(&self) -> bool {
         self.rows.iter().any(|(_, count)| *count > Some(0))

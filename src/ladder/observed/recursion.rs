@@ -10,7 +10,7 @@ use crate::ladder::same_file::same_file;
 use crate::probe::{Observation, Observer, Reason};
 
 /// Looks, one after the other, at which the processor's time had moved, and nothing else.
-const STANDSTILL: usize = 5;
+const STANDSTILL: usize = 10;
 /// Calls of one of the shim's functions by the shim, none of which reached anybody else.
 const MANY: u64 = 100_000;
 
