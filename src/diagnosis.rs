@@ -50,9 +50,20 @@ pub fn listed(names: &[impl AsRef<str>], most: usize) -> String {
     if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
+/// So many of them: `1 call`, `9 calls`. For nouns whose plural is made with an s.
+pub fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::listed;
+    use super::{counted, listed};
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "call")), ["0 calls", "1 call", "2 calls"]);
+    }
 
     #[test]
     fn a_list_says_how_many_it_leaves_out() {

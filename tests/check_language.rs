@@ -403,7 +403,10 @@ mod retries {
     #[test]
     fn are_made_where_it_could_not_be_told() {
         let found = only("- {id: x, kind: command, run: [/etc/passwd], retries: 2, retry_delay: 1ms}", 3);
-        says(&evidence(&found), &["tried 3 of 3 times, to no avail", "try 1 of 3: undetermined: cannot start /etc/passwd"]);
+        says(
+            &evidence(&found),
+            &["tried 3 of 3 times, to no avail", "try 1 of 3: undetermined: cannot start /etc/passwd"],
+        );
     }
 
     #[test]

@@ -172,6 +172,12 @@ fn taken(evidence: &Evidence<'_>, past: &[(&Client, &Reference, PathBuf)]) -> Op
     let actual = format!("{} binds to {}: {how}", client.path.display(), provider.display());
     let severity = if critical { Severity::Fail } else { Severity::Warn };
     let diagnosis = Diagnosis::new(code, expected, actual);
+    let diagnosis = match is_elsewhere(evidence, client) {
+        true => diagnosis.mended_by(
+            "no preload reaches a namespace that dlmopen makes: put the shim in the runtime's place (--deploy replace)",
+        ),
+        false => diagnosis,
+    };
     // A possibility only is a warning; here it was seen.
     Some(diagnosis.weighing(severity))
 }
@@ -188,13 +194,11 @@ fn cause(evidence: &Evidence<'_>, client: &Client, reference: &Reference, provid
         .iter()
         .filter_map(|image| image.objects.iter().position(|object| evidence.is_shim(&object.path)));
     let late = shim.min() > order(&client.path);
-    let foreign = evidence.shimmed.observation.images.iter().flat_map(|image| &image.objects);
-    let elsewhere = foreign.filter(|object| object.path == client.path).all(|object| object.namespace != 0);
     let prediction = evidence.prediction.as_ref();
     let said = prediction.and_then(|prediction| prediction.provider(&client.path, &reference.symbol));
     if late && evidence.setup.deploy == Deployment::Itself {
         (Code::LoadedLate, "the shim came after this object, whose references were bound then")
-    } else if elsewhere {
+    } else if is_elsewhere(evidence, client) {
         (Code::PredictionDiffers, "it was loaded into a namespace of its own (dlmopen), where no preload is")
     } else if said.flatten().is_some_and(|said| crate::ladder::same_file::same_file(said, provider)) {
         (Code::Outranked, "it is asked before the shim, as the loader model says, too")
@@ -205,6 +209,12 @@ fn cause(evidence: &Evidence<'_>, client: &Client, reference: &Reference, provid
     } else {
         (Code::PredictionDiffers, "the loader model says otherwise, and nobody knows why")
     }
+}
+
+/// Whether the client was loaded into other namespaces than the program's only.
+fn is_elsewhere(evidence: &Evidence<'_>, client: &Client) -> bool {
+    let objects = evidence.shimmed.observation.images.iter().flat_map(|image| &image.objects);
+    objects.filter(|object| object.path == client.path).all(|object| object.namespace != 0)
 }
 
 /// The shim got everything, and lacks the nodes that tell versions apart.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::code::{Code, Severity};
-use crate::diagnosis::{Diagnosis, listed};
+use crate::diagnosis::{Diagnosis, counted, listed};
 use crate::interpose::{Role, is_critical};
 use crate::ladder::rung::Answer;
 use crate::ladder::witness::Seen;
@@ -12,6 +12,9 @@ use crate::probe::{Ending, Met, Row, Via};
 
 use super::evidence::Evidence;
 use super::lines;
+
+/// Functions that are called past the shim and shown one by one.
+const TRAILS: usize = 8;
 
 pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     let (arrived, past) = (evidence.arrived(), evidence.past());
@@ -21,24 +24,25 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         let per_role = evidence.roles().into_iter().map(|role| (role, evidence.of_role(&arrived, role)));
         let per_role: Vec<String> =
             per_role.filter(|(_, count)| *count > 0).map(|(role, count)| format!("{role} {count}")).collect();
-        seen.push(format!("{inside} calls arrive in the shim: {}", per_role.join(", ")));
+        seen.push(format!("{} in the shim: {}", counted(inside, "call"), per_role.join(", ")));
     }
     if evidence.catches_lookups() {
         let onward = evidence.forwarded().unwrap_or_default().values().sum::<u64>();
         seen.push(format!("the shim makes {onward} calls, which natively the client made: they came by its own dlsym"));
     }
     let trails = trails(evidence);
-    seen.extend(trails.iter().take(SHOWN).map(Trail::sentence));
-    if let Some(more) = trails.get(SHOWN..).filter(|more| !more.is_empty()) {
-        let calls: u64 = more.iter().map(|trail| trail.count).sum();
+    seen.extend(trails.iter().take(TRAILS).map(Trail::sentence));
+    let rest = trails.get(TRAILS..).unwrap_or_default();
+    if !rest.is_empty() {
+        let calls = counted(rest.iter().map(|trail| trail.count).sum(), "call");
         seen.push(format!(
-            "{calls} more calls past the shim, of {} functions: -v or --format json lists them",
-            more.len()
+            "{calls} more past the shim: {}; --format json lists them",
+            counted(rest.len() as u64, "other function")
         ));
     }
     seen.extend(own_runtimes(evidence));
     for (name, count) in lines::counted(&evidence.shimmed.ended, &evidence.setup.trace_lines) {
-        seen.push(format!("{name}: {count} lines printed"));
+        seen.push(format!("{name}: {} printed", counted(count as u64, "line")));
     }
     let answer = bypass(evidence, &trails)
         .or_else(|| elsewhere(evidence))
@@ -47,9 +51,6 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         .unwrap_or(Answer::Holds);
     (answer, seen)
 }
-
-/// Trails of calls that are told one by one.
-const SHOWN: usize = 6;
 
 /// Objects that refer to nothing of the API and call it all the same, by pointers that they looked up: what they were linked
 /// with does that for them.
@@ -83,12 +84,12 @@ impl Trail<'_> {
     fn sentence(&self) -> String {
         let Trail { row, count, .. } = self;
         let provider = row.provider.as_deref().map_or("?".to_owned(), file_name);
-        let calls = if *count == 1 { "1 call".to_owned() } else { format!("{count} calls") };
         let how = match row.via {
             Via::Plt => "",
             Via::Dlsym => ", looked up with dlsym",
             Via::HandedOut => ", by a pointer that the API handed out",
         };
+        let calls = counted(*count, "call");
         format!("{calls} past the shim: {} -> {} in {provider}{how}", file_name(&row.caller), row.symbol)
     }
 }
@@ -122,7 +123,8 @@ fn bypass(evidence: &Evidence<'_>, trails: &[Trail<'_>]) -> Option<Answer> {
     }
     let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let counts: Vec<String> = counts.iter().map(|(symbol, count)| format!("{symbol} {count} times")).collect();
+    let counts: Vec<String> =
+        counts.iter().map(|(symbol, count)| format!("{symbol} {}", counted(*count, "time"))).collect();
     let severity = if around.iter().any(|trail| is_critical(trail.role)) { Severity::Fail } else { Severity::Warn };
     let callers: Vec<String> = around.iter().map(|trail| file_name(&trail.row.caller)).collect();
     let mut callers: Vec<String> = callers.into_iter().collect();
@@ -215,14 +217,14 @@ fn unscheduled(evidence: &Evidence<'_>) -> Option<Answer> {
     let knows = file.is_some_and(|file| memchr::memmem::find(file.bytes(), AUTO.as_bytes()).is_some());
     let launches = evidence.of_role(&evidence.arrived(), Role::Launch);
     if knows && !set(AUTO) && launches > 0 {
-        let actual = format!("{launches} launches arrive in the shim, and {AUTO} is not set: its default is off");
+        let actual = format!("launches in the shim: {launches}; and {AUTO} is not set: its default is off");
         return warn("launches that the shim schedules", actual, &format!("--env {AUTO}=ON"));
     }
     let text = lines::lines(&evidence.shimmed.ended);
     let kernels: Vec<&String> = text.iter().filter(|line| line.contains("[TRACE_KERNEL]")).collect();
     let null = |line: &&&String| ["stream=(nil)", "stream=0x0", "stream=NULL"].iter().any(|null| line.contains(null));
     if !kernels.is_empty() && kernels.iter().filter(null).count() == kernels.len() {
-        let actual = format!("all {} launches that it printed are on the null stream", kernels.len());
+        let actual = format!("all that it printed are on the null stream: {}", counted(kernels.len() as u64, "line"));
         return warn("launches on streams of their own", actual, "launch on a stream that the shim manages");
     }
     None

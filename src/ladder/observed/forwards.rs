@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::code::{Code, Severity};
-use crate::diagnosis::{Diagnosis, listed};
+use crate::diagnosis::{Diagnosis, counted, listed};
 use crate::interpose::{Role, is_critical};
 use crate::ladder::rung::Answer;
 use crate::ladder::same_file::same_file;
@@ -22,7 +22,11 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         let names: Vec<String> = providers.iter().map(|path| path.display().to_string()).collect();
         let observed = evidence.onward_rows().next().is_some();
         let how = if observed { "" } else { ", as that counts them" };
-        seen.push(format!("{inside} calls arrive in the shim, {onward} of its own reach {}{how}", names.join(", ")));
+        let (inside, names) = (counted(inside, "call"), names.join(", "));
+        seen.push(format!("{inside} in the shim, {onward} of its own reach {names}{how}"));
+    }
+    if let Some(rows) = reentering(evidence) {
+        seen.push(format!("the runtime itself calls the shim: {rows}"));
     }
     let answer = astray(evidence, &providers)
         .or_else(|| found_itself(evidence, onward.unwrap_or_default()))
@@ -118,13 +122,14 @@ fn nowhere(evidence: &Evidence<'_>, inside: u64, onward: Option<u64>) -> Option<
         _ => true,
     };
     if cut_in_time {
-        let reason = format!("{inside} calls arrived in the shim, and none had left it when the run ended ({ending})");
+        let reason =
+            format!("{} in the shim, and none had left it when the run ended ({ending})", counted(inside, "call"));
         return Some(Answer::Undetermined(reason));
     }
     let expected = "the shim finds the runtime behind it, and calls it";
     let actual = match onward {
-        None => format!("{inside} calls arrived in the shim, and it found nothing to call in their stead"),
-        Some(_) => format!("{inside} calls arrived in the shim, and it made none in their stead"),
+        None => format!("{} in the shim, and it found nothing to call in the runtime", counted(inside, "call")),
+        Some(_) => format!("{} in the shim, and it made none to the runtime", counted(inside, "call")),
     };
     Some(Answer::Diagnosed(Diagnosis::new(Code::NextNotFound, expected, actual)))
 }
@@ -153,15 +158,16 @@ fn swallowed(evidence: &Evidence<'_>) -> Option<Answer> {
 
 /// The runtime's own calls come back through the shim.
 fn reentered(evidence: &Evidence<'_>) -> Option<Answer> {
+    let actual = format!("the runtime itself called the shim: {}", reentering(evidence)?);
+    Some(Answer::Diagnosed(Diagnosis::new(Code::RuntimeReenters, "calls of clients in the shim", actual)))
+}
+
+fn reentering(evidence: &Evidence<'_>) -> Option<String> {
     let rows = evidence.rows.iter().filter(|(row, count)| {
         let back = row.provider.as_ref().is_some_and(|provider| evidence.is_shim(provider));
         back && evidence.is_behind(&row.caller) && *count > Some(0)
     });
     let rows: Vec<String> =
-        rows.map(|(row, count)| format!("{} {} times", row.symbol, count.unwrap_or_default())).collect();
-    if rows.is_empty() {
-        return None;
-    }
-    let actual = format!("the runtime itself called the shim: {}", listed(&rows, 4));
-    Some(Answer::Diagnosed(Diagnosis::new(Code::RuntimeReenters, "calls of clients in the shim", actual)))
+        rows.map(|(row, count)| format!("{} {}", row.symbol, counted(count.unwrap_or_default(), "time"))).collect();
+    (!rows.is_empty()).then(|| listed(&rows, 4))
 }

@@ -39,7 +39,10 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     if !without.is_empty() {
         let expected = format!("{shim} in every process that calls the API");
         let actual = format!("it is not in {}: its LD_PRELOAD was taken out or overwritten", listed(&without, 4));
-        return (Answer::Diagnosed(Diagnosis::new(Code::PreloadIgnored, expected, actual)), seen);
+        let mend = "set LD_PRELOAD where that process is started, or take out what clears it there (a launcher, a sandbox, \
+                    a container's entry point); or put the shim in the runtime's place: --deploy replace";
+        let diagnosis = Diagnosis::new(Code::PreloadIgnored, expected, actual).mended_by(mend);
+        return (Answer::Diagnosed(diagnosis), seen);
     }
     let answer = said_what_it_must(evidence, &mut seen);
     (answer.unwrap_or(Answer::Holds), seen)

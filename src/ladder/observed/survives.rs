@@ -76,6 +76,6 @@ fn leaks(evidence: &Evidence<'_>) -> Option<Answer> {
     programs.sort();
     programs.dedup();
     let expected = "the shim in the processes that call the API, and in no other";
-    let actual = format!("{count} processes that never do carry it, too: {}", listed(&programs, 6));
+    let actual = format!("others carry it, too: {} ({count} in all)", listed(&programs, 6));
     Some(Answer::Diagnosed(Diagnosis::new(Code::PreloadLeaks, expected, actual)))
 }
