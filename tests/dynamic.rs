@@ -243,7 +243,47 @@ dynamic! {
     a_guard_in_a_symbolic_shim_is_sound "sound-guarded-symbolic",
     lines_that_are_expected_and_printed_are_counted "sound-lines",
     a_worker_with_an_environment_of_its_own_is_undetermined "child-unobserved",
+    a_shim_that_needs_an_old_runtime_is_named "wrong-runtime-needed",
+    an_error_after_the_right_result_is_a_failure "exit-status",
+    words_without_end_are_cut_off_and_named "output-limit",
+    a_missing_device_that_is_required_is_a_failure "device-required",
     a_line_that_is_expected_and_not_printed_is_missed "expect-line",
+}
+
+/// What shows only when a program runs. What the files tell is in fixtures/zoo, with which smoke climbs as well.
+const DYNAMIC: [&str; 20] = [
+    "self-recursion",
+    "next-not-found",
+    "wrong-runtime",
+    "dlsym-bypass",
+    "dlsym-hijacked",
+    "deepbind-bypass",
+    "loaded-late",
+    "init-deadlock",
+    "observer-ignored",
+    "prediction-differs",
+    "runtime-reenters",
+    "preload-leaks",
+    "teardown-crash",
+    "crash",
+    "hang",
+    "output-limit",
+    "command-failed",
+    "wrong-result",
+    "device-missing",
+    "unscheduled",
+];
+
+#[test]
+fn every_dynamic_code_has_a_folder_that_produces_it() {
+    let mut produced = BTreeSet::new();
+    for folder in FOLDERS {
+        let toys = Toys::build("dynamic", folder, &KEYS);
+        let expected = toys.all("expect").filter_map(|stop| stop.split(' ').nth(2));
+        produced.extend(expected.chain(toys.all("also")).map(str::to_owned));
+    }
+    let missing: Vec<&str> = DYNAMIC.into_iter().filter(|code| !produced.contains(*code)).collect();
+    assert!(missing.is_empty(), "no folder produces {missing:?}");
 }
 
 #[test]
