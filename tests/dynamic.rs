@@ -138,8 +138,8 @@ fn is_judged_as_its_author_knows(folder: &str) {
     }
     for line in case.toys.all("calls") {
         let (symbol, count) = line.split_once(' ').expect("FUNCTION COUNT");
-        let calls = document["calls"].as_array().expect("calls").iter();
-        let call = calls.filter(|call| call["symbol"] == symbol).next().expect("it was called");
+        let mut calls = document["calls"].as_array().expect("calls").iter();
+        let call = calls.find(|call| call["symbol"] == symbol).expect("it was called");
         let counted = (call["shim"].to_string(), call["runtime"].to_string());
         assert_eq!(counted, (count.to_owned(), count.to_owned()), "{document:#}");
     }
