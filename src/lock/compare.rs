@@ -301,13 +301,15 @@ impl Sides<'_> {
         })
     }
 
+    /// A runtime is not built here; whether the shim must be is the shim's own verdict.
     fn new_runtime(&self, name: &str) -> Rebuild {
-        let added = self.changed.get(name).map_or(0, ElfChange::added);
+        let change = self.changed.get(name);
         let shims: Vec<&str> = self.plan.with_part(Part::Shim).map(|(name, _)| name).collect();
         let shim = if shims.is_empty() { "a shim".to_owned() } else { shims.join(", ") };
-        match self.changed.get(name).is_some_and(ElfChange::breaks) {
-            true => Rebuild::No(format!("not of the runtime; {shim} is judged by itself")),
-            false => Rebuild::No(format!(
+        match (change.is_some_and(ElfChange::breaks), change.map_or(0, ElfChange::added)) {
+            (true, _) => Rebuild::No(format!("of the runtime; whether {shim} must be built again is said there")),
+            (false, 0) => Rebuild::No(format!("all that {shim} uses is still there")),
+            (false, added) => Rebuild::No(format!(
                 "all that {shim} uses is still there; {} new in the runtime: check coverage again",
                 functions(added)
             )),
@@ -372,13 +374,13 @@ impl Sides<'_> {
             .filter(|(product, planned)| self.sources(product, planned).contains(&name))
             .map(|(product, _)| product.as_str())
             .collect();
-        drift.rebuild = Some(match products.is_empty() {
-            true => Rebuild::Unknown(format!("no `build` check says which products are built from {name}")),
-            false => Rebuild::No(format!(
-                "not of sources; what is built from them is judged by itself: {}",
-                listed(&products, SHOWN)
-            )),
-        });
+        if products.is_empty() {
+            let reason = format!("no `build` check says which products are built from {name}");
+            drift.rebuild = Some(Rebuild::Unknown(reason));
+        } else {
+            let products = listed(&products, SHOWN);
+            drift.saw(format!("whether what is built from it must be built again is said there: {products}"));
+        }
         let expected = format!("{}, as it was", standing(was));
         drift.differs(
             Code::Drifted,
