@@ -323,7 +323,7 @@ mod completions {
         };
         assert_eq!(answer("xdoctor schema", "sm"), "smoke");
         assert_eq!(answer("xdoctor", "ch"), "check");
-        assert_eq!(answer("xdoctor", "loa"), "", "what is hidden stays hidden");
+        assert_eq!(answer("xdoctor", "lo"), "lock", "what is hidden stays hidden");
     }
 
     #[test]
