@@ -485,6 +485,32 @@ mod any_other_thing {
     }
 
     #[test]
+    fn that_is_a_folder_is_compared_file_by_file() {
+        let folder = one("{id: f, kind: tree, path: data, lock: true}");
+        fs::create_dir_all(folder.path().join("data/below")).expect("folders");
+        fs::write(folder.path().join("data/below/a"), "a").expect("written");
+        let document = xdoctor(&folder, &["check", "--format", "json"]).exits(0).json();
+        is(xdoctor::outcome(&document, "f"), "skip", "", &["there is no xdoctor.lock yet"]);
+        xdoctor(&folder, &["lock"]).exits(0);
+        xdoctor(&folder, &["check"]).exits(0);
+        is(&drift(&folder, "data/", 0), "pass", "", &["all 1 files as they were"]);
+        fs::write(folder.path().join("data/b"), "b").expect("written");
+        is(&drift(&folder, "data/", 0), "warn", "drifted", &["1 file new: b"]);
+        fs::write(folder.path().join("data/below/a"), "b").expect("written");
+        is(&drift(&folder, "data/", 1), "fail", "hash-differs", &["1 file changed: below/a"]);
+    }
+
+    #[test]
+    fn that_nested_checks_name_is_remembered_too() {
+        let folder = one("{id: f, any_of: [{kind: path, path: one}, {kind: path, path: two}]}");
+        fs::write(folder.path().join("two"), "2").expect("written");
+        xdoctor(&folder, &["lock"]).exits(0);
+        is(&drift(&folder, "one", 0), "pass", "", &["not there, as when it was locked"]);
+        fs::write(folder.path().join("two"), "3").expect("written");
+        is(&drift(&folder, "two", 1), "fail", "hash-differs", &["same size"]);
+    }
+
+    #[test]
     fn that_was_not_there_and_appears_is_told() {
         let folder = one("{id: f, kind: library, path: libx.so}");
         xdoctor(&folder, &["lock"]).exits(0);

@@ -118,12 +118,10 @@ impl Kind for Combined {
         }
     }
 
-    /// What should not be so is nothing to remember.
     fn subjects(&self) -> Vec<Subject> {
-        match self.how {
-            How::AnyOf | How::AllOf => self.nested.iter().flat_map(|nested| nested.kind.subjects()).collect(),
-            How::Not => Vec::new(),
-        }
+        // What must not hold need not be there.
+        let remembered = self.nested.iter().filter(|_| self.how != How::Not);
+        remembered.flat_map(|nested| nested.kind.subjects()).collect()
     }
 
     fn run(&self, context: &Context<'_>) -> Found {

@@ -290,9 +290,9 @@ impl Writer {
     fn framework(&mut self, framework: &Framework) {
         let Some(python) = framework.python.as_deref().and_then(|python| self.path(python)) else { return };
         self.remark("the interpreter that has it can import it");
-        self.check(&format!("{}.import", framework.module), "command", None);
-        self.line(format!("        run: [{python}, -c, {}]", quoted(&format!("import {}", framework.module))));
-        self.field("skip_if_missing", "true");
+        self.check(&format!("{}.import", framework.module), "python", None);
+        self.field("module", quoted(&framework.module));
+        self.field("interpreter", python);
     }
 }
 

@@ -33,7 +33,7 @@ pub fn sha256(path: &Path) -> io::Result<Hashed> {
     let mut file = File::options().read(true).custom_flags(NONBLOCK).open(path)?;
     let before = file.metadata()?;
     if !before.is_file() {
-        return Err(io::Error::other("expected a regular file"));
+        return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
     }
     let (mut hasher, mut block, mut size) = (Sha256::new(), vec![0; BLOCK], 0);
     loop {
@@ -105,6 +105,21 @@ mod tests {
         // FIPS 180-2, appendix B.1.
         assert_eq!(hashed.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(hashed.size, 3);
+    }
+
+    #[test]
+    fn a_file_has_the_hash_that_sha256sum_prints() {
+        let path = std::env::current_exe().expect("this test");
+        let output = std::process::Command::new("sha256sum").arg(&path).output().expect("coreutils");
+        let hashed = sha256(&path).expect("readable");
+        assert!(String::from_utf8_lossy(&output.stdout).starts_with(&hashed.sha256));
+        assert_eq!(hashed.size, path.metadata().expect("there").len());
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_read() {
+        assert!(sha256(Path::new("/dev/zero")).is_err());
+        assert!(sha256(Path::new("/")).is_err());
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Kind for CommandCheck {
     }
 
     fn subjects(&self) -> Vec<Subject> {
-        let program = self.run.first().filter(|word| word.contains('/')).map(|word| Subject::File(word.into()));
+        let program = self.run.first().filter(|word| word.starts_with('/')).map(|word| Subject::File(word.into()));
         self.shim.iter().cloned().map(Subject::Shim).chain(program).collect()
     }
 

@@ -11,6 +11,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
+use crate::lock::Subject;
 
 use super::{Context, Found, Kind};
 
@@ -50,6 +51,10 @@ impl Kind for HashCheck {
             [(path, _)] => format!("{} has the contents meant", path.display()),
             files => format!("{} files have the contents meant", files.len()),
         }
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        self.files.iter().map(|(path, _)| Subject::File(path.clone())).collect()
     }
 
     fn run(&self, _: &Context<'_>) -> Found {

@@ -10,6 +10,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
+use crate::lock::Subject;
 use crate::probe::{Child, Ended, Limits, loader_words};
 
 use super::versions::{Requirement, Scheme};
@@ -114,6 +115,11 @@ impl Kind for PythonCheck {
     fn title(&self) -> String {
         let version = self.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         format!("{} imports {}{version}", self.interpreter.display(), self.module)
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        let named = Some(&self.interpreter).filter(|interpreter| interpreter.is_absolute());
+        named.cloned().map(Subject::File).into_iter().collect()
     }
 
     fn run(&self, context: &Context<'_>) -> Found {

@@ -107,7 +107,7 @@ impl Kind for SmokeCheck {
     }
 
     fn subjects(&self) -> Vec<Subject> {
-        let program = self.run.first().filter(|word| word.contains('/')).map(|word| Subject::Client(word.into()));
+        let program = self.run.first().filter(|word| word.starts_with('/')).map(|word| Subject::Client(word.into()));
         let runtime = self.runtime.clone().map(Subject::Runtime);
         [Subject::Shim(self.shim.clone())].into_iter().chain(runtime).chain(program).collect()
     }

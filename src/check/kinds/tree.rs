@@ -15,6 +15,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::{Diagnosis, listed};
+use crate::lock::{FILE_NAME, Subject};
 
 use super::{Context, Found, Kind};
 
@@ -30,6 +31,8 @@ struct TreeCheck {
     /// Whether files that the manifest lacks are wrong.
     complete: bool,
     exclude: Vec<GlobMatcher>,
+    /// Whether its files are to be as the lock has them: whether there is a lock that could.
+    lock: Option<bool>,
 }
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
@@ -39,9 +42,11 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let complete = fields.flag("complete").unwrap_or(false);
     let exclude = fields.globs("exclude").unwrap_or_default();
     let complain = |message: String| fields.reader().complain(fields.place(), message);
-    if manifest.is_some() == inline.is_some() {
+    let lock = fields.flag("lock").unwrap_or(false).then(|| fields.reader().base.join(FILE_NAME).exists());
+    if [manifest.is_some(), inline.is_some(), lock.is_some()].into_iter().filter(|given| *given).count() != 1 {
         complain(
-            "a check of kind `tree` needs one of `manifest` (a file of sha256sum) and `files`: PATH: SHA256 pairs"
+            "a check of kind `tree` needs one of `manifest` (a file of sha256sum), `files`: PATH: SHA256 pairs, \
+             and `lock: true` (what `xdoctor lock` remembers)"
                 .into(),
         );
     }
@@ -53,15 +58,24 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
             (_, false) => complain(format!("expected 64 hexadecimal digits as the sha256 of {name}, found `{digest}`")),
         }
     }
-    Some(Arc::new(TreeCheck { path: path?, manifest, files, complete, exclude }))
+    Some(Arc::new(TreeCheck { path: path?, manifest, files, complete, exclude, lock }))
 }
 
 impl Kind for TreeCheck {
     fn title(&self) -> String {
         let only = if self.complete { ", and nothing else" } else { "" };
         match &self.manifest {
+            None if self.lock.is_some() => format!("{} is there, and its files are remembered", self.path.display()),
             Some(manifest) => format!("{} is as {} says{only}", self.path.display(), manifest.display()),
             None => format!("{} holds the {} files meant{only}", self.path.display(), self.files.len()),
+        }
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        match (&self.manifest, self.lock) {
+            (_, Some(_)) => vec![Subject::Tree(self.path.clone())],
+            (Some(manifest), None) => vec![Subject::File(manifest.clone())],
+            (None, None) => self.files.keys().map(|name| Subject::File(self.path.join(name))).collect(),
         }
     }
 
@@ -69,6 +83,9 @@ impl Kind for TreeCheck {
         if !self.path.is_dir() {
             let expected = format!("a folder at {}", self.path.display());
             return Finding::violation(Diagnosis::new(Code::FileMissing, expected, "no such folder")).into();
+        }
+        if let Some(locked) = self.lock {
+            return remembered(locked).into();
         }
         let read;
         let manifest = match self.manifest.as_deref().map(read_manifest) {
@@ -86,6 +103,16 @@ impl Kind for TreeCheck {
         }
         finding.into()
     }
+}
+
+/// The comparison itself is a check of its own, in the step that the lock adds.
+fn remembered(locked: bool) -> Finding {
+    if !locked {
+        return Finding::skipped(format!("there is no {FILE_NAME} yet; `xdoctor lock` writes it"));
+    }
+    let mut finding = Finding::default();
+    finding.saw(format!("{FILE_NAME} remembers its files; the step Memory compares them"));
+    finding
 }
 
 impl TreeCheck {
