@@ -18,7 +18,7 @@ use super::family::{Family, MARK, Mark};
 use super::interrupt::interrupted;
 use super::listener::{Listener, Stream};
 use super::output::{Capture, Captured};
-use super::stacks::ThreadStack;
+use super::stacks::{ThreadStack, names};
 use super::usage::{Meter, Usage};
 
 /// What a child may use up.
@@ -323,12 +323,14 @@ impl Child {
             pause = (pause * 2).min(LONGEST_PAUSE);
         };
         let seconds = started.elapsed().as_secs_f64();
-        let stacks = if matches!(exhausted, Some(Ending::TimeLimit | Ending::Stopped)) {
+        let mut stacks = if matches!(exhausted, Some(Ending::TimeLimit | Ending::Stopped)) {
             family.last_stacks()
         } else {
             Vec::new()
         };
         let status = family.end().map_err(failed)?;
+        // Large files are read for the names: nobody need stay stopped, or hold memory, for that long.
+        names::fill(&mut stacks);
         // Without a status it was ended, and the kernel does not let go of it.
         let ending = exhausted.or(status.map(ending_of)).unwrap_or(Ending::Signalled(Signal::KILL.as_raw()));
         let finish = |stream: Option<Capture>| stream.map(|stream| stream.finish(LAST_WORDS)).unwrap_or_default();

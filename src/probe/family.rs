@@ -146,8 +146,8 @@ impl Family {
         stat.session == leader || stat.group == leader || marks(stat.pid).any(|mark| mark == self.mark.0.as_bytes())
     }
 
-    /// Where all threads stand. The processes stay stopped, which is how a computing thread lets its registers be seen:
-    /// only for those that are about to be killed.
+    /// Where all threads stand, their functions without names. The processes stay stopped, which is how a computing
+    /// thread lets its registers be seen: only for those that are about to be killed.
     pub fn last_stacks(&mut self) -> Vec<ThreadStack> {
         let pids: Vec<u32> = self.members().iter().map(|stat| stat.pid).collect();
         for pid in pids.iter().filter_map(|&pid| id(pid)) {
@@ -158,7 +158,7 @@ impl Family {
         while pids.iter().any(|&pid| is_running(pid)) && Instant::now() < until {
             thread::sleep(Duration::from_millis(1));
         }
-        stacks::of(&pids)
+        stacks::without_names(&pids)
     }
 
     /// Kills all of them, again and again until nobody is left, and reaps those that this process has to reap. The

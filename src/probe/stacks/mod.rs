@@ -7,7 +7,7 @@
 
 mod deadlock;
 mod maps;
-mod names;
+pub(super) mod names;
 mod process;
 mod system_calls;
 
@@ -54,10 +54,15 @@ const MOST_THREADS: usize = 512;
 /// Where the threads of these processes stand now. Those that are computing are `unseen` unless they are stopped: the
 /// kernel tells the registers only of who is not running.
 pub fn of(pids: &[u32]) -> Vec<ThreadStack> {
-    let threads = pids.iter().map(|&pid| Process::open(pid)).flat_map(|process| process.stacks(MOST_THREADS));
-    let mut stacks: Vec<ThreadStack> = threads.take(MOST_THREADS).collect();
+    let mut stacks = without_names(pids);
     names::fill(&mut stacks);
     stacks
+}
+
+/// The same without the functions' names, which [`names::fill`] finds at leisure.
+pub(super) fn without_names(pids: &[u32]) -> Vec<ThreadStack> {
+    let threads = pids.iter().map(|&pid| Process::open(pid)).flat_map(|process| process.stacks(MOST_THREADS));
+    threads.take(MOST_THREADS).collect()
 }
 
 /// The same for a process and all that come of it.

@@ -12,7 +12,7 @@ use super::{Frame, ThreadStack};
 
 /// Turns each frame's offset in the file into the address that the file gives it, and names the function there. What
 /// cannot be read (no file, no longer there, not ELF) stays without a name.
-pub(super) fn fill(stacks: &mut [ThreadStack]) {
+pub(in crate::probe) fn fill(stacks: &mut [ThreadStack]) {
     let mut objects: BTreeMap<PathBuf, Vec<&mut Frame>> = BTreeMap::new();
     for frame in stacks.iter_mut().flat_map(|stack| &mut stack.frames) {
         objects.entry(frame.object.clone()).or_default().push(frame);
