@@ -106,6 +106,10 @@ impl Kind for DeviceCheck {
         }
     }
 
+    fn is_of_the_node(&self) -> bool {
+        true
+    }
+
     fn run(&self, context: &Context<'_>) -> Found {
         let mut finding = Finding::default();
         let looked =

@@ -65,6 +65,10 @@ impl Kind for KernelCheck {
         format!("the kernel {}", claims.join(" and "))
     }
 
+    fn is_of_the_node(&self) -> bool {
+        true
+    }
+
     fn run(&self, _: &Context<'_>) -> Found {
         let mut finding = Finding::default();
         let looked = self.look_at_release(&mut finding).and_then(|()| self.look_for_modules(&mut finding));

@@ -68,6 +68,10 @@ impl Kind for MountCheck {
         }
     }
 
+    fn is_of_the_node(&self) -> bool {
+        true
+    }
+
     fn run(&self, _: &Context<'_>) -> Found {
         let path = self.path.display();
         let real = match fs::canonicalize(&self.path) {

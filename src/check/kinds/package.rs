@@ -114,6 +114,10 @@ impl Kind for PackageCheck {
         }
     }
 
+    fn is_of_the_node(&self) -> bool {
+        true
+    }
+
     fn run(&self, context: &Context<'_>) -> Found {
         let mut finding = Finding::default();
         let mut all = Vec::new();
