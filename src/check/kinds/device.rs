@@ -107,7 +107,8 @@ impl Kind for DeviceCheck {
     }
 
     fn is_of_the_node(&self) -> bool {
-        true
+        // Whose groups are looked at is a matter of who runs it.
+        self.groups.is_empty()
     }
 
     fn run(&self, context: &Context<'_>) -> Found {
