@@ -124,6 +124,10 @@ impl Kind for Combined {
         remembered.flat_map(|nested| nested.kind.subjects()).collect()
     }
 
+    fn is_of_the_node(&self) -> bool {
+        self.nested.iter().all(|nested| nested.kind.is_of_the_node())
+    }
+
     fn run(&self, context: &Context<'_>) -> Found {
         let told: Vec<Told> = self.nested.iter().enumerate().map(|(at, nested)| nested.run(at + 1, context)).collect();
         let mut found = Found::from(match self.how {
