@@ -4,6 +4,8 @@
 
 #[path = "support/bundle.rs"]
 mod bundle;
+#[path = "support/interrupt.rs"]
+mod interrupt;
 #[path = "support/schema.rs"]
 mod schema;
 #[path = "support/shims.rs"]
@@ -15,14 +17,13 @@ mod support;
 mod xdoctor;
 
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
+use interrupt::interrupted;
 use serde_json::Value;
 use shims::Shim;
 use slow::{sharing_shim, slow_shim};
 use tempfile::TempDir;
-use xdoctor::{Run, command, xdoctor};
+use xdoctor::{Run, xdoctor};
 
 fn scratch() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("scratch")
@@ -234,29 +235,10 @@ fn without_the_shim_nothing_is_preloaded_and_nothing_is_claimed() {
 
 #[test]
 fn ctrl_c_ends_every_lane_and_what_is_known_is_shown() {
-    let folder = scratch();
-    let shim = slow_shim(folder.path(), 3);
-    let args = [
-        "concurrent",
-        "--repeats",
-        "1000",
-        "--window",
-        "200ms",
-        "--format",
-        "json",
-        "--bound",
-        "high:p50<60s",
-        "--shim",
-    ];
-    let mut command = command(args);
-    let child = command.arg(&shim).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("xdoctor starts");
-    std::thread::sleep(Duration::from_secs(5));
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
-    let run = Run::of(child.wait_with_output().expect("it ends")).exits(3);
-    let document = run.json();
+    let times = ["--repeats", "1000", "--window", "200ms"];
+    let args = [&["concurrent", "--format", "json", "--bound", "high:p50<60s"][..], &times].concat();
+    let document = interrupted(&args, |document| !rows(document, "runs").is_empty());
     schema::assert_valid("concurrent", &document);
-    assert!(!rows(&document, "runs").is_empty());
     let findings = rows(&document, "findings");
     assert_eq!((&findings[0]["id"], &findings[0]["reason"]), (&"lanes".into(), &"interrupted".into()));
     assert_eq!(findings[1]["status"], "undetermined", "the repeats that were left out might have missed it");

@@ -4,6 +4,8 @@
 
 #[path = "support/bundle.rs"]
 mod bundle;
+#[path = "support/interrupt.rs"]
+mod interrupt;
 #[path = "support/schema.rs"]
 mod schema;
 #[path = "support/shims.rs"]
@@ -14,14 +16,13 @@ mod slow;
 mod xdoctor;
 
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
+use interrupt::interrupted;
 use serde_json::Value;
 use shims::{Shim, version_script};
 use slow::slow_shim;
 use tempfile::TempDir;
-use xdoctor::{Run, command, xdoctor};
+use xdoctor::{Run, xdoctor};
 
 fn scratch() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("scratch")
@@ -189,19 +190,10 @@ fn where_there_is_no_device_nothing_is_measured_and_that_is_said() {
 
 #[test]
 fn ctrl_c_ends_it_and_the_pairs_until_then_are_shown() {
-    let folder = scratch();
-    let shim = slow_shim(folder.path(), 3);
-    let args = ["overhead", "--pairs", "10000", "--iterations", "3", "--format", "json", "--shim"];
-    let mut command = command(args);
-    let child = command.arg(&shim).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("xdoctor starts");
-    std::thread::sleep(Duration::from_secs(2));
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
-    let run = Run::of(child.wait_with_output().expect("it ends")).exits(3);
-    let document = run.json();
+    let args = ["overhead", "--pairs", "10000", "--iterations", "3", "--format", "json"];
+    let document = interrupted(&args, |document| document["ratio"].is_object());
     schema::assert_valid("overhead", &document);
     assert!(!document["pairs"].as_array().expect("pairs").is_empty(), "{document:#}");
-    assert!(document["ratio"].is_object(), "{document:#}");
     assert!(document["reason"].as_str().expect("a reason").starts_with("interrupted, after "), "{document:#}");
 }
 

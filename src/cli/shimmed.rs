@@ -27,7 +27,7 @@ pub struct Shimmed {
     /// The functions that are watched while interception is proven: hip, cuda, a table's file, or a pattern
     #[arg(long, default_value = "hip", value_name = "NAME|FILE|GLOB")]
     api: String,
-    /// How long each run may take
+    /// How long each run may take; of lanes, until they have printed their first latency
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME")]
     timeout: Duration,
     /// Set a variable for every run; repeatable

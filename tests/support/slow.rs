@@ -11,7 +11,7 @@ pub fn slow_shim(folder: &Path, milliseconds: u32) -> PathBuf {
     link(folder, &format!("usleep({milliseconds} * 1000);"))
 }
 
-/// One that sleeps 2 ms where its process is the only one that has it, else 40 ms: programs that share a device.
+/// One that sleeps 2 ms where its process is the only one that has it, else 80 ms: programs that share a device.
 pub fn sharing_shim(folder: &Path) -> PathBuf {
     let file = folder.join("shared");
     std::fs::write(&file, "x").expect("written");
@@ -24,7 +24,7 @@ pub fn sharing_shim(folder: &Path) -> PathBuf {
         }
         lock.l_type = F_WRLCK;
         fcntl(file, F_GETLK, &lock);
-        usleep(lock.l_type == F_UNLCK ? 2000 : 40000);
+        usleep(lock.l_type == F_UNLCK ? 2000 : 80000);
     "#;
     link(folder, &body.replace("FILE", file.to_str().expect("text")))
 }
