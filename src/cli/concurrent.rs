@@ -299,11 +299,14 @@ fn of_bound(bound: &Bound, lane: Option<&LaneArg>, held: Option<&Held>, report: 
         return outcome;
     };
     let show = |value| target(bound, value);
-    let found = format!("{}, 95% interval {} to {}", show(measured.median), show(measured.low), show(measured.high));
+    let interval = format!("{} to {}", show(measured.low), show(measured.high));
+    let found = format!("{}, 95% interval {interval}", show(measured.median));
     // A broken experiment's figures are shown, but what they would have become nobody knows.
     let standing = if report.experiment.broken.is_some() { Standing::Open } else { *standing };
     match standing {
-        Standing::Holds => outcome.title = format!("{what} together: {found}"),
+        Standing::Holds => {
+            outcome.title = format!("{what} together: {} ({interval})", show(measured.median));
+        }
         Standing::Missed => {
             outcome.title = format!("{what} together is not as bound");
             fail(&mut outcome, Code::BoundMissed, bound.to_string(), found);

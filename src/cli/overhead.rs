@@ -146,9 +146,9 @@ fn judge_pairs(outcome: &mut Outcome, overhead: &Overhead, plan: &Plan) {
     let found = format!("{}, 95% interval {} to {}", percent(ratio.median), percent(ratio.low), percent(ratio.high));
     match plan.standing(ratio) {
         Standing::Holds => {
-            let shows = ratio.low > 1.0;
-            let cost = if shows { format!("costs {found}") } else { format!("costs nothing that shows ({found})") };
-            outcome.title = format!("the shim {cost}: within the limit of {limit}");
+            let cost = if ratio.low > 1.0 { "costs something" } else { "costs nothing that shows" };
+            outcome.title = format!("the shim {cost}, within the limit of {limit}");
+            outcome.evidence.push(found);
         }
         Standing::Missed => {
             outcome.title = format!("the shim costs more than the limit of {limit}");

@@ -57,15 +57,15 @@ fn calls(text: &mut String, overhead: &Overhead) {
     }
     let Some(calls) = overhead.costs.iter().map(|cost| cost.calls).min() else { return };
     let _ = writeln!(text, "nanoseconds a call, medians of {calls} calls or more in each run");
-    let head = ("role", "function", "native", "shimmed", "the shim adds (95% interval)");
-    let _ = writeln!(text, "  {:<12} {:<34} {:>8} {:>8}  {}", head.0, head.1, head.2, head.3, head.4);
+    let head = ("role", "function", "native", "shimmed", "the shim adds");
+    let _ = writeln!(text, "  {:<11} {:<24} {:>7} {:>7}  {}", head.0, head.1, head.2, head.3, head.4);
     for cost in &overhead.costs {
         let CallCost { role, function, native, shimmed, added, .. } = cost;
-        let seen = if added.low <= 0.0 && added.high >= 0.0 { "nothing that shows" } else { "" };
-        let added = format!("{:+.1} ({:+.1} to {:+.1})", added.median, added.low, added.high);
+        let shows = added.low > 0.0 || added.high < 0.0;
+        let middle = if shows { format!("{:+.1}", added.median) } else { "none".to_owned() };
+        let interval = format!("{:+.1} to {:+.1}", added.low, added.high);
         let function = shortened(function);
-        let line = format!("  {role:<12} {function:<34} {native:>8.1} {shimmed:>8.1}  {added:<24} {seen}");
-        let _ = writeln!(text, "{}", line.trim_end());
+        let _ = writeln!(text, "  {role:<11} {function:<24} {native:>7.1} {shimmed:>7.1}  {middle} ({interval})");
     }
     text.push('\n');
 }
@@ -73,7 +73,7 @@ fn calls(text: &mut String, overhead: &Overhead) {
 /// The first of two functions that were called in turn stands for both.
 fn shortened(function: &str) -> String {
     match function.split_once(", ") {
-        Some((first, _)) => format!("{first} and its end"),
+        Some((first, _)) => format!("{first} …"),
         None => function.to_owned(),
     }
 }
