@@ -173,8 +173,17 @@ fn done(took: Duration) {
         let two_cores = climbed.0 / 2;
         // Not by eprintln, whose words cargo test keeps to itself where all is well.
         let _ = writeln!(std::io::stderr(), "smoke took {two_cores:.1?} for {} folders on two cores", climbed.1);
-        assert!(two_cores < LIMIT, "{two_cores:?} for all folders, which is more than {LIMIT:?}");
+        let busy = is_busy();
+        assert!(two_cores < LIMIT || busy, "{two_cores:?} for all folders, which is more than {LIMIT:?}");
     }
+}
+
+/// Whether others want the processors, too: more than this test has at work at any time.
+fn is_busy() -> bool {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: f64 = load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    load > 3.0 * cores as f64
 }
 
 /// One test for each folder, and a folder for each test.
