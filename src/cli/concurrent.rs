@@ -290,7 +290,7 @@ fn broken(error: &LaneError) -> Outcome {
 }
 
 fn of_bound(bound: &Bound, lane: Option<&LaneArg>, held: Option<&Held>, report: &Report) -> Outcome {
-    let mut outcome = Outcome::passing(&bound.to_string(), String::new());
+    let mut outcome = Outcome::passing(bound.to_string(), String::new());
     let name = lane.map(|lane| lane.name.as_str()).unwrap_or_default();
     let what = format!("{} of lane {name}", bound.quantity.name());
     let Some(Held { measured, standing }) = held else {

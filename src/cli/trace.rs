@@ -77,7 +77,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     watch_for_interrupts().context("cannot watch for Ctrl-C")?;
     let watch = Watch::start();
     let (command_line, ended) = run_command(args, &observer)?;
-    let met = watch.finish();
+    let met = watch.finish(ended.pid);
     let observation = observer.read()?;
     let unobserved = observation.unobserved(&met);
     let table = Table::of(&observation, &preloads(args));

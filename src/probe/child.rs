@@ -123,6 +123,8 @@ impl std::fmt::Display for Ending {
 /// What came of a child.
 #[derive(Clone, Debug)]
 pub struct Ended {
+    /// The process that it was, which led a session of its own; 0 where it was not started any more.
+    pub pid: u32,
     /// How it ended.
     pub ending: Ending,
     /// Wall time.
@@ -291,7 +293,8 @@ impl Child {
         if deadline::is_over() {
             let (stdout, stderr) = (Captured::default(), Captured::default());
             let most = Usage::default();
-            return Ok(Ended { ending: Ending::TimeLimit, seconds: 0.0, stdout, stderr, stacks: Vec::new(), most });
+            let (ending, stacks) = (Ending::TimeLimit, Vec::new());
+            return Ok(Ended { pid: 0, ending, seconds: 0.0, stdout, stderr, stacks, most });
         }
         let mark = Mark::new();
         let mut command = self.command(&mark);
@@ -339,7 +342,7 @@ impl Child {
         let over = matches!(ending, Ending::Exited(_) | Ending::Signalled(_)) && (stdout.truncated || stderr.truncated);
         let full = stdout.bytes.len() == self.limits.output || stderr.bytes.len() == self.limits.output;
         let ending = if over && full { Ending::OutputLimit } else { ending };
-        Ok(Ended { ending, seconds, stdout, stderr, stacks, most: meter.most() })
+        Ok(Ended { pid: family.leader(), ending, seconds, stdout, stderr, stacks, most: meter.most() })
     }
 
     fn capture(&self, from: Option<impl io::Read + Send + 'static>, stream: Stream) -> io::Result<Option<Capture>> {

@@ -100,6 +100,11 @@ impl Family {
         Ok(Family { child, mark, known: BTreeMap::from([(leader, start)]), ended: false })
     }
 
+    /// The child's id, which is its session's, too.
+    pub fn leader(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What is connected with the child's stdout and stderr, once.
     pub fn take_streams(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
         (self.child.stdout.take(), self.child.stderr.take())

@@ -1,6 +1,6 @@
 //! The processes that come of a command, as far as they are met while it runs: a short life may be over between two looks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,14 +23,17 @@ pub struct Met {
     pub audited: bool,
 }
 
-/// A process while it runs one program, audited or not, and its parent.
+/// A process while it runs one program, audited or not.
 type Life = (u32, PathBuf, bool);
+
+/// Its parent then, and its session.
+type Origin = (u32, u32);
 
 /// Looks again and again, in a thread of its own.
 #[derive(Debug)]
 pub struct Watch {
     over: Arc<AtomicBool>,
-    thread: JoinHandle<BTreeMap<Life, u32>>,
+    thread: JoinHandle<BTreeMap<Life, Origin>>,
 }
 
 impl Watch {
@@ -41,17 +44,26 @@ impl Watch {
         Watch { over, thread: thread::spawn(move || look_until(&told)) }
     }
 
-    /// All that were met, each once for every program that it was seen to run, and once more where it ran it without an
-    /// audit library as well.
-    pub fn finish(self) -> Vec<Met> {
+    /// All of a run that were met, each once for every program that it was seen to run, and once more where it ran it without
+    /// an audit library as well. `leader` is the run's child; others may go on side by side with it.
+    pub fn finish(self, leader: u32) -> Vec<Met> {
         self.over.store(true, Ordering::Relaxed);
         self.thread.thread().unpark();
         let met = self.thread.join().unwrap_or_default();
-        met.into_iter().map(|((pid, program, audited), parent)| Met { pid, parent, program, audited }).collect()
+        let origins: HashMap<u32, Origin> = met.iter().map(|((pid, ..), origin)| (*pid, *origin)).collect();
+        let own = met.into_iter().filter(|((pid, ..), _)| came_of(*pid, leader, &origins));
+        own.map(|((pid, program, audited), (parent, _))| Met { pid, parent, program, audited }).collect()
     }
 }
 
-fn look_until(over: &AtomicBool) -> BTreeMap<Life, u32> {
+/// Whether it is the leader, in its session, or a child of one that came of it.
+fn came_of(pid: u32, leader: u32, origins: &HashMap<u32, Origin>) -> bool {
+    let older = std::iter::successors(Some(pid), |pid| origins.get(pid).map(|(parent, _)| *parent));
+    let is_own = |pid: u32| pid == leader || origins.get(&pid).is_some_and(|(_, session)| *session == leader);
+    older.take(DEPTH as usize).any(is_own)
+}
+
+fn look_until(over: &AtomicBool) -> BTreeMap<Life, Origin> {
     // A child between fork and exec still runs what we run.
     let ours = fs::read_link("/proc/self/exe").unwrap_or_default();
     let mut met = BTreeMap::new();
@@ -59,7 +71,8 @@ fn look_until(over: &AtomicBool) -> BTreeMap<Life, u32> {
     while !over.load(Ordering::Relaxed) {
         look(std::process::id(), 0, &mut |pid, parent, program| {
             if program != ours {
-                met.insert((pid, program, is_audited(pid)), parent);
+                let session = Stat::of(pid).map_or(0, |stat| stat.session);
+                met.insert((pid, program, is_audited(pid)), (parent, session));
             }
         });
         thread::park_timeout(pause);
@@ -131,9 +144,26 @@ mod tests {
         let watch = Watch::start();
         let ended = Child::new("sh").args(["-c", "sleep 0.3; true"]).run().expect("sh starts");
         assert_eq!(ended.exit(), Some(0));
-        let met = watch.finish();
+        let met = watch.finish(ended.pid);
         let sleep = met.iter().find(|met| met.program.ends_with("sleep")).expect("sleep");
         assert!(met.iter().any(|met| met.pid == sleep.parent && !met.program.ends_with("sleep")), "{met:?}");
+    }
+
+    #[test]
+    fn runs_side_by_side_meet_their_own() {
+        let run = |seconds: &'static str| {
+            std::thread::spawn(move || {
+                let watch = Watch::start();
+                let ended = Child::new("sh").args(["-c", &format!("sleep {seconds}; true")]).run().expect("sh starts");
+                (ended.pid, watch.finish(ended.pid))
+            })
+        };
+        let runs = [run("0.3"), run("0.31")].map(|run| run.join().expect("no panic"));
+        for (leader, met) in &runs {
+            let other = runs.iter().map(|(pid, _)| pid).find(|pid| *pid != leader).expect("two");
+            assert!(met.iter().any(|met| met.pid == *leader) && met.iter().any(|met| met.parent == *leader), "{met:?}");
+            assert!(!met.iter().any(|met| met.pid == *other || met.parent == *other), "{met:?}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Run {
             _ => child,
         };
         let ended = child.run();
-        let met = watch.finish();
+        let met = watch.finish(ended.as_ref().map_or(0, |ended| ended.pid));
         Ok(Run { ended: ended?, observation: observer.read()?, met })
     }
 
