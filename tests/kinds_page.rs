@@ -42,7 +42,7 @@ type Kinds = BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>;
 /// By the word of the readers themselves.
 fn kinds() -> Kinds {
     let schema = schema();
-    let names = schema["$defs"]["check"]["properties"]["kind"]["enum"].as_array().expect("kinds").iter();
+    let names = schema["$defs"]["check"]["properties"]["kind"]["anyOf"][0]["enum"].as_array().expect("kinds").iter();
     let all = |kind: &str| {
         let own = &schema["$defs"][format!("check-{kind}")];
         let fields: BTreeSet<String> = own["properties"].as_object().expect("fields").keys().cloned().collect();
