@@ -355,6 +355,25 @@ mod timeout {
     }
 
     #[test]
+    fn of_a_climb_is_one_for_each_of_its_runs() {
+        let folder = scratch();
+        Run::of(command(["bundle", folder.path().to_str().expect("text")]).output().expect("runs")).exits(0);
+        let text = checklist(
+            "",
+            "- {id: x, kind: smoke, shim: lib/libshimhip.so, run: [sh, -c, 'sleep 2; exec bin/hip-matmul'], timeout: 3500ms}",
+        );
+        let mut run = command(["check".as_ref(), folder.path().join("c.yaml").as_os_str()]);
+        fs::write(folder.path().join("c.yaml"), text).expect("written");
+        let output = run.args(["--format", "json"]).current_dir(folder.path()).output();
+        let document = Run::of(output.expect("runs")).json();
+        let checks = document["steps"][0]["checks"].as_array().expect("rungs");
+        assert!(checks[0]["seconds"].as_f64().expect("a time") > 3.5, "together they take longer: {document:#}");
+        for check in checks {
+            assert!(check["code"] != "hang" && check["code"] != "time-limit", "{check:#}");
+        }
+    }
+
+    #[test]
     fn that_is_not_reached_changes_nothing() {
         assert_eq!(only("- {id: x, kind: path, path: /usr, timeout: 60s}", 0)["status"], "pass");
         assert_eq!(only("- {id: x, kind: path, path: /no/such, timeout: 60s}", 1)["code"], "file-missing");

@@ -60,7 +60,7 @@ impl Attempts {
     }
 
     fn once(&self, kind: &Arc<dyn Kind>, context: &Context<'_>) -> Found {
-        match self.timeout {
+        match self.timeout.filter(|_| !kind.limits_each_run()) {
             Some(limit) => limited(kind, context, limit),
             None => guarded(kind.as_ref(), context),
         }

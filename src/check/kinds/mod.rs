@@ -85,6 +85,11 @@ pub trait Kind: Debug + Send + Sync {
         false
     }
 
+    /// Whether it runs its command several times and holds each of them to `timeout`, which then is no limit on the whole.
+    fn limits_each_run(&self) -> bool {
+        false
+    }
+
     /// Does it.
     fn run(&self, context: &Context<'_>) -> Found;
 }

@@ -112,6 +112,10 @@ impl Kind for SmokeCheck {
         [Subject::Shim(self.shim.clone())].into_iter().chain(runtime).chain(program).collect()
     }
 
+    fn limits_each_run(&self) -> bool {
+        true
+    }
+
     fn run(&self, context: &Context<'_>) -> Found {
         let setup = Setup {
             runtime: self.runtime.clone(),
