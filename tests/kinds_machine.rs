@@ -258,7 +258,7 @@ mod mount {
     fn of_which_nothing_is_asked_is_refused() {
         let place = Place::new();
         has(&place.is_refused("kind: mount\npath: /"), "asks for nothing");
-        has(&place.is_refused("kind: mount\npath: /\nfree: lots"), "expected a size such as 512MiB or 10GB");
+        has(&place.is_refused("kind: mount\npath: /\nfree: lots"), "expected a size such as 8GiB or 512MiB for `free`");
     }
 }
 

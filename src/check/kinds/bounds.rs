@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 
 use crate::check::fields::Fields;
+use crate::probe::parse_size;
 
 /// A range; an end that is not there is open.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,7 @@ impl Bounds {
 
     /// Reads a range of bytes: `{min: 1MiB, max: 2GiB}`.
     pub(super) fn of_bytes(fields: &Fields<'_>, name: &'static str) -> Option<Bounds> {
-        Bounds::read(fields, name, "a size such as 512, 64KiB, 1MiB or 2GB", parse_bytes, human)
+        Bounds::read(fields, name, "a size such as 512, 64KiB, 1MiB or 2GB", parse_size, human)
     }
 
     /// Reads a range of counts: `{min: 1, max: 4}`.
@@ -77,28 +78,11 @@ impl Display for Bounds {
     }
 }
 
-const UNITS: [(&str, u64); 8] = [
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("TiB", 1 << 40),
-    ("kB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("TB", 1_000_000_000_000),
-];
-
-/// Reads `512`, `64KiB`, `1.5GiB`, `2GB`: bytes.
-pub(super) fn parse_bytes(text: &str) -> Option<u64> {
-    let unit = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
-    let Some((number, bytes)) = unit else { return text.strip_suffix('B').unwrap_or(text).trim().parse().ok() };
-    let number: f64 = number.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)?;
-    Some((number * bytes as f64).round() as u64)
-}
+const UNITS: [(&str, u64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
 
 /// A number of bytes for people: exact below 1 KiB, else with one decimal.
 pub(super) fn human(bytes: u64) -> String {
-    let unit = UNITS[..4].iter().rev().find(|(_, size)| bytes >= *size);
+    let unit = UNITS.iter().rev().find(|(_, size)| bytes >= *size);
     match unit {
         Some((unit, size)) if bytes.is_multiple_of(*size) => format!("{} {unit}", bytes / size),
         Some((unit, size)) => format!("{:.1} {unit}", bytes as f64 / *size as f64),
@@ -109,17 +93,6 @@ pub(super) fn human(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_read_with_binary_and_decimal_units() {
-        let sizes = [("512", 512), ("512B", 512), ("64KiB", 65_536), ("1.5 GiB", 3 << 29), ("2GB", 2_000_000_000)];
-        for (text, bytes) in sizes {
-            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
-        }
-        for text in ["", "MiB", "-1", "-1MiB", "many", "1 parsec", "NaNGB"] {
-            assert_eq!(parse_bytes(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn sizes_are_shown_as_one_writes_them() {

@@ -4,14 +4,12 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
-use crate::check::digest::{is_sha256, sha256};
+use crate::check::digest::is_sha256;
 use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
-use crate::lock::Subject;
+use crate::lock::{Subject, sha256_all};
 
 use super::{Context, Found, Kind};
 
@@ -58,10 +56,11 @@ impl Kind for HashCheck {
     }
 
     fn run(&self, _: &Context<'_>) -> Found {
-        let digests: Vec<_> = self.files.par_iter().map(|(path, _)| sha256(path)).collect();
+        let paths: Vec<PathBuf> = self.files.iter().map(|(path, _)| path.clone()).collect();
+        let digests = sha256_all(&paths);
         let mut finding = Finding::default();
-        for ((path, wanted), digest) in self.files.iter().zip(digests) {
-            let path = path.display();
+        for ((file, wanted), digest) in self.files.iter().zip(digests) {
+            let path = file.display();
             match digest {
                 Ok(digest) if digest.sha256.eq_ignore_ascii_case(wanted) => {
                     finding.saw(format!("{path}, {} bytes, sha256 {}", digest.size, digest.sha256));
@@ -73,7 +72,7 @@ impl Kind for HashCheck {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     finding.violates(Diagnosis::new(Code::FileMissing, format!("a file at {path}"), "no such file"));
                 }
-                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                Err(error) if file.exists() && !file.is_file() => {
                     finding.violates(Diagnosis::new(Code::WrongType, format!("a file at {path}"), error.to_string()));
                 }
                 Err(error) => {

@@ -12,7 +12,7 @@ use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 
-use super::bounds::{human, parse_bytes};
+use super::bounds::human;
 use super::machine::Machine;
 use super::{Context, Found, Kind};
 
@@ -48,7 +48,7 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         types: fields.globs("type").unwrap_or_default(),
         options: fields.globs("options").unwrap_or_default(),
         lacks_options: fields.globs("lacks_options").unwrap_or_default(),
-        free: fields.parsed("free", "a size such as 512MiB or 10GB", parse_bytes),
+        free: fields.size("free"),
     };
     let names = ["point", "type", "options", "lacks_options", "free"];
     if names.into_iter().all(|name| fields.node(name).is_none()) {

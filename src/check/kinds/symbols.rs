@@ -76,7 +76,8 @@ impl Kind for SymbolsCheck {
     }
 
     fn subjects(&self) -> Vec<Subject> {
-        [&self.path].into_iter().chain(&self.map).cloned().map(Subject::File).collect()
+        let runtime = self.runtime.iter().cloned().map(Subject::Runtime);
+        [&self.path].into_iter().chain(&self.map).cloned().map(Subject::File).chain(runtime).collect()
     }
 
     fn run(&self, _: &Context<'_>) -> Found {

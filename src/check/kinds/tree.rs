@@ -7,15 +7,14 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use globset::GlobMatcher;
-use rayon::prelude::*;
 use walkdir::WalkDir;
 
-use crate::check::digest::{is_sha256, sha256};
+use crate::check::digest::is_sha256;
 use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::{Diagnosis, listed};
-use crate::lock::{FILE_NAME, Subject};
+use crate::lock::{FILE_NAME, Subject, sha256_all};
 
 use super::{Context, Found, Kind};
 
@@ -119,9 +118,10 @@ impl TreeCheck {
     fn compare(&self, manifest: &Manifest, finding: &mut Finding) {
         let wanted: Vec<(&PathBuf, &String)> =
             manifest.iter().filter(|(path, _)| !self.exclude.iter().any(|glob| glob.is_match(path))).collect();
-        let digests: Vec<_> = wanted.par_iter().map(|(path, _)| sha256(&self.path.join(path))).collect();
+        let paths: Vec<PathBuf> = wanted.iter().map(|(path, _)| self.path.join(path)).collect();
+        let digests = sha256_all(&paths);
         let (mut bytes, mut missing, mut changed, mut unreadable) = (0, Vec::new(), Vec::new(), Vec::new());
-        for ((path, wanted), digest) in wanted.iter().zip(digests) {
+        for (((path, wanted), digest), file) in wanted.iter().zip(digests).zip(&paths) {
             let name = path.display().to_string();
             match digest {
                 Ok(digest) => {
@@ -131,7 +131,7 @@ impl TreeCheck {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => missing.push(name),
-                Err(error) if error.kind() == ErrorKind::InvalidInput => changed.push(format!("{name} ({error})")),
+                Err(error) if file.exists() && !file.is_file() => changed.push(format!("{name} ({error})")),
                 Err(error) => unreadable.push(format!("{name}: {error}")),
             }
         }
