@@ -255,6 +255,11 @@ mod a_runtime {
         let words = ["libruntime.so has lost or moved what the shim uses", "hipFree@@hip_4.2 → hipFree@@hip_6.0"];
         is(&trio.drift_of("libshim.so", 1), "fail", "rebuild-needed", &words);
         is(&trio.drift_of("libclient.so", 1), "pass", "", &[]);
+        // Built against the new runtime, it is another shim, and not one to be built again.
+        trio.write("libshim.so", API, Some(&MAP.replace("hip_4.2", "hip_6.0")));
+        let shim = trio.drift_of("libshim.so", 1);
+        is(&shim, "fail", "abi-changed", &["4 functions moved from hip_4.2 to hip_6.0"]);
+        assert!(!said(&shim).contains("has lost or moved"), "{shim:#}");
     }
 
     #[test]

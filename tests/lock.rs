@@ -172,6 +172,18 @@ mod a_lock_that_is_not_whole {
     }
 
     #[test]
+    fn because_it_would_steer_a_terminal_is_refused() {
+        let sample = Remembered::locked();
+        let text = read(&sample.lock()).replace("\"branch\":\"main\"", "\"branch\":\"\\u001b[2Jmain\"");
+        let (body, _) = text.trim_end().rsplit_once('\n').expect("lines");
+        let body = format!("{body}\n");
+        let hash: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let end = serde_json::json!({"what": "end", "lines": body.lines().count(), "sha256": hash});
+        fs::write(sample.lock(), format!("{body}{end}\n")).expect("written");
+        refused(&sample, "it holds a control character");
+    }
+
+    #[test]
     fn because_it_is_a_folder_or_a_fifo_is_refused_at_once() {
         let sample = Remembered::with(CHECKLIST);
         fs::create_dir(sample.lock()).expect("a folder");

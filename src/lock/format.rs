@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::interpose::{Abi, Name, Versioning};
 
@@ -284,7 +285,10 @@ pub(super) fn parse(text: &str) -> Result<(String, State), Damage> {
     let body = whole(text)?;
     let mut lines = Vec::new();
     for (index, line) in body.lines().enumerate() {
-        let read = serde_json::from_str(line);
+        let read = serde_json::from_str(line).and_then(|value: Value| match is_plain(&value) {
+            true => serde_json::from_value(value),
+            false => Err(serde::de::Error::custom("it holds a control character")),
+        });
         let read = read.map_err(|error| Damage::Line { line: index + 1, reason: error.to_string() });
         match read {
             Ok(Line::Lock { version, .. }) if version != VERSION => return Err(Damage::Version(version)),
@@ -297,6 +301,16 @@ pub(super) fn parse(text: &str) -> Result<(String, State), Damage> {
         reading.take(line).ok_or(Damage::Line { line: index + 1, reason: unfit })?;
     }
     Ok((reading.checklist, reading.state))
+}
+
+/// Whether no text in it could steer a terminal: whoever can write a lock can give it its checksum, too.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.chars().any(char::is_control),
+        Value::Array(values) => values.iter().all(is_plain),
+        Value::Object(members) => members.values().all(is_plain),
+        _ => true,
+    }
 }
 
 /// The lines before the last one, whose checksum they have.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::elf::{Class, Machine, Mapped};
+use crate::elf::{Class, Machine, Mapped, escape};
 use crate::loader::Glibc;
 
 /// Kernel modules of GPUs; each says its version here where it has one of its own (amdgpu: only the one from DKMS has).
@@ -20,7 +20,8 @@ pub fn facts() -> BTreeMap<String, String> {
         let module = Path::new("/sys/module").join(driver);
         if module.is_dir() {
             let version = fs::read_to_string(module.join("version"));
-            let version = version.map_or_else(|_| "the kernel's own".to_owned(), |text| text.trim().to_owned());
+            let version = version
+                .map_or_else(|_| "the kernel's own".to_owned(), |text| escape(text.trim().as_bytes()).to_string());
             facts.insert((*driver).to_owned(), version);
         }
     }

@@ -5,24 +5,21 @@
 
 mod compare;
 mod definition;
-mod elf_change;
 mod file;
 mod format;
 mod hash;
 mod host;
 mod library;
 mod plan;
-mod rebuild;
 mod repository;
 mod state;
 mod survey;
 mod tree;
 
-pub use compare::{Comparison, Drift};
+pub use compare::{Comparison, Drift, Rebuild};
 pub use file::{FILE_NAME, Lock, LockError, read, write};
 pub use format::Damage;
 pub use hash::{Hashed, sha256, sha256_all};
 pub use plan::{Part, Plan, Planned, Subject, What};
-pub use rebuild::Rebuild;
 pub use state::{Crowd, Dirty, Elf, Entry, FileState, Many, RepositoryState, State, Thing, TreeState};
 pub use survey::{Survey, survey};

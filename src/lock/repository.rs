@@ -28,7 +28,8 @@ pub(super) fn look(path: &Path, lock: &Path) -> Result<Option<RepositoryState>, 
             let commit = head.peel_to_commit()?;
             state.commit = Some(commit.id().to_string());
             state.tree = Some(commit.tree_id().to_string());
-            state.branch = head.shorthand().ok().filter(|_| head.is_branch()).map(str::to_owned);
+            state.branch =
+                head.shorthand().ok().filter(|_| head.is_branch()).map(|name| escape(name.as_bytes()).to_string());
         }
         Err(error) if error.code() == ErrorCode::UnbornBranch => {}
         Err(error) => return Err(error),

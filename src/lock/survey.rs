@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::elf::escape;
+
 use super::file::FILE_NAME;
 use super::hash::{Hashed, sha256_all};
 use super::host;
@@ -109,16 +111,20 @@ fn file(path: &Path, hashes: &Hashes) -> Result<FileState, String> {
         content: hashes.get(path)?,
         mode: metadata.mode() & 0o7777,
         modified: metadata.mtime(),
-        link: fs::read_link(path).ok().map(|target| target.display().to_string()),
+        link: fs::read_link(path).ok().map(|target| shown(&target)),
         elf: Elf::read(path),
     })
+}
+
+fn shown(target: &Path) -> String {
+    escape(target.as_os_str().as_encoded_bytes()).to_string()
 }
 
 fn entry(path: &Path, hashes: &Hashes) -> Result<Entry, String> {
     let failed = |error: io::Error| format!("{}: {error}", path.display());
     let metadata = fs::symlink_metadata(path).map_err(failed)?;
     if metadata.is_symlink() {
-        return Ok(Entry::Link(fs::read_link(path).map_err(failed)?.display().to_string()));
+        return Ok(Entry::Link(shown(&fs::read_link(path).map_err(failed)?)));
     }
     let content = hashes.get(path).map_err(|reason| format!("{}: {reason}", path.display()))?;
     Ok(Entry::File(content, metadata.mode() & 0o111 != 0))

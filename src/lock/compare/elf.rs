@@ -6,7 +6,7 @@ use crate::diagnosis::listed;
 use crate::interpose::Api;
 use crate::interpose::diff::{Change, What, diff};
 
-use super::state::{Crowd, Elf};
+use crate::lock::state::{Crowd, Elf};
 
 /// Names that a sentence shows.
 const SHOWN: usize = 4;
@@ -58,10 +58,9 @@ impl ElfChange {
         self.changes.iter().filter(|change| change.change == What::SymbolAdded).count()
     }
 
-    /// The changes that break what this file uses: it forwards what it exports, and asks for what it refers to.
+    /// The changes that break what this file uses: it forwards what it exports, and asks for what it refers to. A file
+    /// that follows the change already (it was built against the new library) uses nothing that is lost.
     pub fn breaking_for<'c>(&'c self, user: &'c Elf) -> impl Iterator<Item = &'c Change> {
-        let uses =
-            |name: &str| user.abi.exports.contains_key(name) || user.references.iter().any(|(own, _)| own == name);
         let needs = |node: &str| user.abi.needs.iter().any(|(_, need)| need.as_deref() == Some(node));
         let needed = |soname: &str| user.needed().any(|needed| needed == soname);
         self.changes.iter().filter(move |change| {
@@ -70,10 +69,21 @@ impl ElfChange {
                     What::NodeGone => needs(&change.subject) || user.abi.nodes.contains_key(change.subject.as_str()),
                     What::SonameChanged => change.old.as_deref().is_some_and(needed),
                     What::MachineChanged => true,
-                    _ => uses(&change.subject),
+                    _ => uses(user, change),
                 }
         })
     }
+}
+
+/// Whether a file exports or asks for what has changed, where it was and not where it is now.
+fn uses(user: &Elf, change: &Change) -> bool {
+    let of = |versioned: &Option<String>| Some(versioned.as_deref()?.rsplit_once('@')?.1.to_owned());
+    let (old, new) = (of(&change.old), of(&change.new));
+    let name = change.subject.as_str();
+    let asks = user.references.contains(&(name.to_owned(), old.clone()));
+    let follows = |node: Option<&str>| change.new.is_some() && old != new && node == new.as_deref();
+    let exports = user.abi.exports.get(name);
+    asks || exports.is_some_and(|all| !all.iter().any(|definition| follows(definition.node.as_deref())))
 }
 
 pub(super) fn functions(count: usize) -> String {
@@ -158,7 +168,7 @@ fn crowd_clauses(was: &Elf, is: &Elf, crowds: &BTreeSet<Crowd>, clauses: &mut Ve
         let (old, new) = (was.many.get(crowd), is.many.get(crowd));
         if old != new {
             let count =
-                |many: Option<&super::state::Many>| many.map_or("few".to_owned(), |many| many.count.to_string());
+                |many: Option<&crate::lock::state::Many>| many.map_or("few".to_owned(), |many| many.count.to_string());
             let verb = if crowd.wanted { "asks for" } else { "exports" };
             let node = crowd.node.as_deref().unwrap_or("base");
             clauses.push(format!("{verb} {} names in {node} instead of {}, not all the same", count(new), count(old)));
