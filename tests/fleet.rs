@@ -81,8 +81,8 @@ impl Nodes {
                 fs::write(folder.join("kfd"), "").expect("written");
             }
             Driver::Missing => fs::create_dir(&folder).expect("made"),
-            // No folder, so that nobody can tell what is in it.
-            Driver::Unknown => fs::write(&folder, "").expect("written"),
+            // It leads to itself, so that nobody can tell what is in it.
+            Driver::Unknown => std::os::unix::fs::symlink(node, &folder).expect("linked"),
         }
     }
 

@@ -70,7 +70,7 @@ fn hostile(folder: &Path) -> PathBuf {
         "title: {title}\nvars: {{there: {hostile}}}\nsteps:\n  - title: {title}\n    checks:\n      \
          - {{id: holds, kind: path, path: /}}\n      \
          - {{id: {hostile}, title: {title}, kind: path, path: {missing}, fix: {hostile}}}\n      \
-         - {{id: open, kind: path, path: /etc/passwd/x}}\n      \
+         - {{id: open, kind: command, run: [/etc/passwd]}}\n      \
          - {{id: left, kind: path, path: /, needs: [open]}}\n      \
          - {{id: odd, kind: path, path: /nowhere, severity: warn}}\n      \
          - {{id: said, kind: command, run: [sh, -c, {say}]}}\n  - title: The shim\n    checks:\n      \

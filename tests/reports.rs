@@ -34,7 +34,7 @@ steps:
         run: [sh, -c, 'printf "not ok 1 %%0A ]]> \033[31m \`\`\` </system-out>" >&2; exit 3']
         fix: "do a\n```\nthen b"
       - {id: after, title: cannot be asked, kind: path, path: /, needs: ['bad, id: 100% #1']}
-      - {id: open, title: cannot be carried out, kind: path, path: /etc/passwd/x}
+      - {id: open, title: cannot be carried out, kind: command, run: [/etc/passwd]}
 "##;
 const HOSTILE_ID: &str = "bad, id: 100% #1";
 const HOSTILE_TITLE: &str = "breaks <out> & \"of\" ]]> `its` # TODO [format](x) ::error::no \\ \u{1b}[0m \u{7}";
@@ -81,7 +81,7 @@ fn failing(count: usize) -> String {
 
 /// A checklist of one check that cannot be carried out.
 const OPEN: &str =
-    "title: T\nsteps: [{title: S, checks: [{id: open, title: is open, kind: path, path: /etc/passwd/x}]}]\n";
+    "title: T\nsteps: [{title: S, checks: [{id: open, title: is open, kind: command, run: [/etc/passwd]}]}]\n";
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
