@@ -2,6 +2,7 @@
 
 /// The bundled checklists that are asked for by name, with their text.
 pub const CHECKLISTS: &[(&str, &str)] = &[
+    ("pytorch-rocm", include_str!("../../checks/pytorch-rocm.yaml")),
     ("rocm", include_str!("../../checks/rocm.yaml")),
     ("shim-project", include_str!("../../checks/shim-project.yaml")),
     ("xsched-hip", include_str!("../../checks/xsched-hip.yaml")),

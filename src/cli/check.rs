@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 
+use crate::bundle;
 use crate::check::{self, BadChecklist, Checklist, LocateError, Located, Options, Results, Selection, Status};
 use crate::lock;
 use crate::probe::{shell_word, watch_for_interrupts};
@@ -141,7 +142,15 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let scratch = scratch()?;
     let mut given = args.vars.clone();
     let source = match &located {
-        Located::File(source) | Located::Bundled(source) => source,
+        Located::File(source) => source,
+        Located::Bundled(source) => {
+            if source.text.contains("${bundle}") {
+                let folder = scratch.path().join("bundle");
+                bundle::unpack(&folder)?;
+                given.insert(0, ("bundle".to_owned(), folder.display().to_string()));
+            }
+            source
+        }
         Located::SelfCheck(source) => {
             output.remark(
                 "no checklist given, and no xdoctor.yaml here or above: checking the bundled sample environment",

@@ -15,7 +15,7 @@ use crate::check::{Outcome, Status, parse_duration};
 use crate::code::Severity;
 use crate::interpose::Selection;
 use crate::ladder::{Answer, Climb, Compare, Deployment, Setup, Step, climb};
-use crate::probe::{Limits, watch_for_interrupts};
+use crate::probe::{Limits, parse_size, watch_for_interrupts};
 use crate::scratch::scratch;
 
 use super::output::{Format, after_printing};
@@ -54,6 +54,12 @@ pub struct Args {
     /// How long each run may take
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME")]
     timeout: Duration,
+    /// How much memory each run may use, all its processes together, such as 8GiB [default: no limit]
+    #[arg(long, value_parser = size, value_name = "SIZE")]
+    memory_limit: Option<u64>,
+    /// How many processes each run may have at once [default: 1000]
+    #[arg(long, value_name = "N")]
+    process_limit: Option<usize>,
     /// Set a variable for both runs; repeatable
     #[arg(long, value_name = "K=V", value_parser = name_and_value)]
     env: Vec<(String, String)>,
@@ -85,6 +91,10 @@ pub struct Args {
 
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| "expected a time such as 60s, 500ms or 2m".to_owned())
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| "expected a size such as 8GiB or 512MiB".to_owned())
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {
@@ -125,7 +135,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         deploy: args.deploy,
         api: Selection::parse(&args.api)?,
         env: args.env.clone(),
-        limits: Limits { time: args.timeout, ..Limits::default() },
+        limits: limits(args),
         log: args.keep.as_ref().map(|folder| folder.join("smoke")),
         native: !args.no_native,
         require_gpu: args.require.is_some(),
@@ -141,6 +151,16 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         Format::Text => print(&climb, output),
     };
     after_printing(printed.map_err(Into::into), exit(&climb))
+}
+
+fn limits(args: &Args) -> Limits {
+    let usual = Limits::default();
+    Limits {
+        time: args.timeout,
+        memory: args.memory_limit,
+        processes: args.process_limit.unwrap_or(usual.processes),
+        ..usual
+    }
 }
 
 /// The bundled matmul speaks HIP, finds its libraries where the climb puts them, and judges its result itself.
