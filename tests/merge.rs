@@ -192,6 +192,7 @@ mod the_exit_status {
         assert_eq!(document["silent"], json!(["n2", "n4"]));
         let run = reports.merge(&["--expect", "n[1-4]"]).exits(3);
         assert!(run.stdout.contains("n[2,4]  2 hosts\n  ? expected, and no report is there"), "{}", run.stdout);
+        assert!(run.stdout.ends_with("; all are alike; 2 expected hosts sent no report\n"), "{}", run.stdout);
         reports.merge(&["--expect", "n[1,3]"]).exits(0);
         let said = reports.merge(&["--expect", "n[1"]).exits(2).stderr;
         assert!(said.contains("`n[1`: expected host names as in n[1-36,38-512]"), "{said}");

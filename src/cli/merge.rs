@@ -81,6 +81,20 @@ struct Merged<'m> {
     exit: Exit,
 }
 
+impl Merged<'_> {
+    /// The one sentence, with what no report tells of.
+    fn verdict(&self) -> String {
+        let of = |count: usize, one: &str, more: &str| match count {
+            0 => String::new(),
+            1 => format!("; 1 {one}"),
+            count => format!("; {count} {more}"),
+        };
+        let silent = of(self.silent.len(), "expected host sent no report", "expected hosts sent no report");
+        let refused = of(self.gathered.refused.len(), "file is no report", "files are no reports");
+        format!("{}{silent}{refused}", self.fleet.verdict())
+    }
+}
+
 fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;

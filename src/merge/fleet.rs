@@ -147,6 +147,7 @@ impl<'r> Fleet<'r> {
     pub fn verdict(&self) -> String {
         let total = self.hosts;
         let mut said = match (self.failing, self.undetermined) {
+            (0, 0) if total == 0 => "there is no report".to_owned(),
             (0, 0) => format!("no failure on {total} {}", if total == 1 { "host" } else { "hosts" }),
             (0, open) => format!("{open} of {total} hosts could not be determined"),
             (failing, 0) => format!("{failing} of {total} hosts {}", if failing == 1 { "fails" } else { "fail" }),

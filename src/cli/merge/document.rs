@@ -104,7 +104,7 @@ pub fn document<'d>(merged: &Merged<'d>) -> Document<'d> {
     let superseded = gathered.superseded.iter();
     Document {
         schema: "xdoctor/merge/1",
-        verdict: fleet.verdict(),
+        verdict: merged.verdict(),
         exit_status: exit.status(ExitStyle::Plain),
         summary: Summary {
             reports: fleet.reports,

@@ -14,7 +14,7 @@ use super::Merged;
 pub fn progress(merged: &Merged<'_>) -> String {
     let mut reports: Vec<&Report> = merged.gathered.reports.iter().collect();
     reports.sort_by(|a, b| a.checklist.cmp(&b.checklist).then_with(|| natural(&a.host, &b.host)));
-    let mut out = format!("# Progress\n\n**{}**\n\n", inline(&merged.fleet.verdict()));
+    let mut out = format!("# Progress\n\n**{}**\n\n", inline(&merged.verdict()));
     out.push_str("| checklist | hosts | steps | passed | failed | skipped | open | verdict | date |\n");
     out.push_str("|---|---|--:|--:|--:|--:|--:|---|---|\n");
     let rows = rows(&reports);

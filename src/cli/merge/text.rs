@@ -5,7 +5,7 @@ use std::fmt::Write;
 use colored::{Color, Colorize};
 
 use crate::check::Status;
-use crate::cli::Output;
+use crate::cli::{Exit, Output};
 use crate::merge::{Agreement, Answer, Difference, Fleet, Group, hosts};
 use crate::report::{Style, field, mark};
 
@@ -29,9 +29,12 @@ pub fn render(merged: &Merged<'_>, consensus: bool, output: Output) -> String {
         out.push('\n');
         fleet.consensus.iter().for_each(|agreement| agreed(&mut out, agreement, style));
     }
-    let colour = if fleet.failing > 0 { Color::Red } else { Color::Green };
-    let colour = if fleet.failing == 0 && fleet.undetermined > 0 { Color::Yellow } else { colour };
-    let _ = writeln!(out, "\n{}", fleet.verdict().color(colour).bold());
+    let colour = match merged.exit {
+        Exit::Holds | Exit::Warns => Color::Green,
+        Exit::Fails => Color::Red,
+        _ => Color::Yellow,
+    };
+    let _ = writeln!(out, "\n{}", merged.verdict().color(colour).bold());
     out
 }
 
@@ -82,9 +85,10 @@ fn check(out: &mut String, fleet: &Fleet<'_>, difference: &Difference<'_>, odd: 
     }
 }
 
-/// The check's id, with its checklist where there are several.
+/// The check's id, with its checklist where there are several. Checks stand by their checklist.
 fn named(fleet: &Fleet<'_>, agreement: &Agreement<'_>) -> String {
-    let several = fleet.consensus.iter().any(|other| other.checklist != agreement.checklist);
+    let of_ends = [fleet.consensus.first(), fleet.consensus.last()];
+    let several = of_ends.into_iter().flatten().any(|other| other.checklist != agreement.checklist);
     let id = visible(agreement.id);
     if several { format!("{} {id}", visible(agreement.checklist)) } else { id }
 }
