@@ -309,6 +309,18 @@ mod slurm_prolog {
     }
 
     #[test]
+    fn knows_the_kinds_that_look_at_nothing_but_the_node() {
+        let nodes = Nodes::new([]);
+        let of = |checks: &str| format!("title: T\nsteps: [{{title: S, checks: [{checks}]}}]\n");
+        let kernel = "{id: new, kind: kernel, release: '>= 99'}";
+        fs::write(nodes.at("node.yaml"), of(kernel)).expect("written");
+        assert_eq!(prolog(&nodes, "", 1), "");
+        let either = format!("{{id: either, any_of: [{kernel}, {{kind: mount, path: /etc, point: true}}]}}");
+        fs::write(nodes.at("node.yaml"), of(&either.replace("id: new, ", ""))).expect("written");
+        assert_eq!(prolog(&nodes, "", 1), "");
+    }
+
+    #[test]
     fn says_where_no_check_is_of_the_node() {
         let nodes = Nodes::new([]);
         let text = fs::read_to_string(nodes.at("node.yaml")).expect("there").replace("tags: [node]", "tags: [nodes]");

@@ -62,7 +62,8 @@ pub struct Args {
     reports: Vec<(ReportFormat, PathBuf)>,
     /// Exit with 1 only for a fault of the node, else with 0: what a Slurm Prolog must do, whose failure drains the node
     ///
-    /// A fault of the node is the failure of a check that has the tag `node` or is of a kind that looks at nothing else.
+    /// A fault of the node is the failure of a check that has the tag `node`, or is of a kind that looks at nothing else
+    /// (kernel, mount, package, and device where it asks for no group).
     /// What fails otherwise, could not be determined, or keeps the checklist from being run is said on stderr.
     #[arg(long)]
     slurm_prolog: bool,
