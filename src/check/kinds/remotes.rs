@@ -2,11 +2,13 @@
 
 use globset::GlobMatcher;
 
-/// The URL without user and password: a token may stand in either. The user of an SSH URL is no secret, and stays.
+/// The URL without user, password and query: a token may stand in each. The user of an SSH URL is no secret, and stays.
 pub(super) fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let rest = if scheme.starts_with("http") { rest.split('?').next().unwrap_or(rest) } else { rest };
+    let url = format!("{scheme}://{rest}");
     let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let Some((user, host)) = authority.rsplit_once('@') else { return url.to_owned() };
+    let Some((user, host)) = authority.rsplit_once('@') else { return url };
     match user.split_once(':').map_or(user, |(user, _)| user) {
         user if scheme.ends_with("ssh") => format!("{scheme}://{user}@{host}{path}"),
         _ => format!("{scheme}://{host}{path}"),
@@ -43,6 +45,8 @@ mod tests {
             ("git+ssh://git@host/a", "git+ssh://git@host/a"),
             ("git@host:a/b.git", "git@host:a/b.git"),
             ("https://host/a@b", "https://host/a@b"),
+            ("https://host/a.git?private_token=x", "https://host/a.git"),
+            ("file:///srv/what?", "file:///srv/what?"),
             ("/srv/git/a", "/srv/git/a"),
         ];
         for (url, shown) in urls {

@@ -222,9 +222,14 @@ fn numbers(a: &str, b: &str) -> Ordering {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/support/mod.rs"]
+mod support;
+
+#[cfg(test)]
 mod tests {
     use std::process::Command;
 
+    use super::support::require;
     use super::*;
 
     fn admits(requirement: &str, version: &str, scheme: Scheme) -> bool {
@@ -295,8 +300,7 @@ mod tests {
 
     #[test]
     fn debians_order_is_that_of_dpkg() {
-        if Command::new("dpkg").arg("--version").output().is_err() {
-            eprintln!("skipped: there is no dpkg");
+        if !require(Command::new("dpkg").arg("--version").output().is_ok(), "dpkg") {
             return;
         }
         // `^` is none of Debian's characters.
@@ -328,10 +332,11 @@ mod tests {
         // rpm.vercmp compares one part each, as `rpm_part` does.
         let versions = || VERSIONS.iter().filter(|version| !version.contains([':', '-']));
         let pairs: Vec<(&str, &str)> = versions().flat_map(|a| versions().map(move |b| (*a, *b))).collect();
-        let Ok(output) = Command::new("rpm").args(["--eval", &script(&pairs)]).output() else {
-            eprintln!("skipped: there is no rpm");
+        let output = Command::new("rpm").args(["--eval", &script(&pairs)]).output();
+        if !require(output.is_ok(), "rpm") {
             return;
-        };
+        }
+        let output = output.expect("it ran");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let wanted: Vec<i8> = said.split_whitespace().map(|word| word.parse().expect("a sign")).collect();
         assert_eq!(wanted.len(), pairs.len(), "{said}{}", String::from_utf8_lossy(&output.stderr));
