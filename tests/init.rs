@@ -188,6 +188,22 @@ mod a_broken_shim {
     }
 }
 
+mod a_library_that_is_no_shim_of_this_api {
+    use super::*;
+
+    #[test]
+    fn is_not_asked_for_it_whatever_it_is_called() {
+        let folder = scratch();
+        for name in ["libshimcuda.so", "libshim_utils.so"] {
+            libraries::library(folder.path(), name, "void cuInit(){}", None);
+        }
+        let document = in_folder(folder.path(), &["init", "--format", "json"]).exits(0).json();
+        let found = document["found"].as_array().expect("found");
+        assert!(found.iter().all(|found| found["what"] == "library"), "{found:?}");
+        in_folder(folder.path(), &["check"]).exits(0);
+    }
+}
+
 mod a_source_tree {
     use super::*;
 

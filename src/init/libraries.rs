@@ -79,12 +79,12 @@ fn role(library: &Library, file: &str) -> Role {
         let of_api = library.exports.keys().filter_map(|name| Api::hip().function(name));
         of_api.filter(|function| purpose.contains(&function.role)).count()
     };
+    // The shim of another API must not be asked for this one.
+    let named = soname.contains("shim") && soname.contains(Api::hip().name.as_str());
     let asks = library.references.iter().any(|reference| Api::hip().function(&reference.symbol).is_some());
     if RUNTIMES.iter().any(called) {
         Role::Runtime
-    } else if exports(&[Purpose::Allocate, Purpose::Free, Purpose::Copy, Purpose::Launch]) > 0
-        || soname.contains("shim")
-    {
+    } else if exports(&[Purpose::Allocate, Purpose::Free, Purpose::Copy, Purpose::Launch]) > 0 || named {
         Role::Shim
     } else if asks {
         Role::Client

@@ -123,8 +123,9 @@ impl Plan {
 /// Whether a path is a file whose content can be remembered, or none yet. A folder has none, a device has none, and what
 /// the kernel writes anew at each reading is not kept.
 fn has_content(path: &Path) -> bool {
-    let kernels = ["/proc", "/sys", "/dev"].iter().any(|root| path.starts_with(root));
-    !kernels && path.metadata().map_or(true, |metadata| metadata.is_file())
+    let devices = path.starts_with("/dev") && !path.starts_with("/dev/shm");
+    let passing = devices || path.starts_with("/proc") || path.starts_with("/sys");
+    !passing && path.metadata().map_or(true, |metadata| metadata.is_file())
 }
 
 /// A path as a lock has it: from the folder of the lock where it lies below, `.` and doubled slashes left out.
@@ -153,6 +154,8 @@ mod tests {
         let subjects =
             ["/dev/null", "/proc/self/maps", "/sys/kernel/notes", "/usr"].map(|path| Subject::File(path.into()));
         assert!(Plan::new(Path::new("/x"), subjects).things.is_empty());
+        let shared = Subject::File("/dev/shm/no such file".into());
+        assert_eq!(Plan::new(Path::new("/x"), [shared]).things.len(), 1, "a file in memory is one, too");
     }
 
     #[test]
