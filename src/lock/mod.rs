@@ -1,6 +1,6 @@
 //! Memory: the known-good state of what a checklist names, and what has become of it since.
 //!
-//! A [`Plan`] names the things that are remembered, [`survey`] looks at them, [`State`] is what was seen, [`read`] and
+//! A [`Plan`] names the things that are remembered, [`survey()`] looks at them, [`State`] is what was seen, [`read`] and
 //! [`write()`] keep it in a file, [`Comparison`] says what changed at the level that matters, and whether to rebuild.
 
 mod compare;
