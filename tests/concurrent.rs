@@ -224,7 +224,7 @@ fn a_shim_that_hides_the_api_is_refused_for_it_schedules_nothing() {
 
 #[test]
 fn without_the_shim_nothing_is_preloaded_and_nothing_is_claimed() {
-    let document = document(None, 0, &["--native"]);
+    let document = document(Some(Path::new("/no/such/shim.so")), 0, &["--native"]);
     assert_eq!((&document["native"], &document["interception"]), (&true.into(), &Value::Null));
     for lane in rows(&document, "lanes") {
         let command = lane["command"].as_str().expect("a command");

@@ -14,7 +14,7 @@ use clap::value_parser;
 
 use crate::check::{Outcome, Status};
 use crate::code::Code;
-use crate::ladder::{Children, Climb, Setup, climb};
+use crate::ladder::{Children, Climb, Deployment, Setup, climb};
 use crate::measure::{
     Admission, Bound, Experiment, Held, Lane, LaneError, Quantity, Reader, Standing, Target, Times, Unit, experiment,
 };
@@ -186,6 +186,10 @@ fn command<'a>(args: &'a Args, lane: &str) -> &'a [OsString] {
 fn setup(args: &Args, lane: &LaneArg, scratch: &Path) -> anyhow::Result<Setup> {
     let command = command(args, &lane.name);
     let mut setup = args.shimmed.setup(scratch, command, &lane.env)?;
+    if args.native {
+        // Nobody puts the shim anywhere then: it need not even be there.
+        setup.deploy = Deployment::Itself;
+    }
     if !command.is_empty() && !setup.env.iter().any(|(name, _)| name == UNBUFFERED) {
         setup.env.push((UNBUFFERED.to_owned(), "1".to_owned()));
     }
