@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// Slurm's programs want -V, and daemons would start.
@@ -19,6 +20,15 @@ pub struct Cluster {
 
 /// How long a cluster may take to come to something, on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A port that nobody listens at, below those that the kernel gives to connections: one of these could be taken by the
+/// time that a daemon wants it.
+fn port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 1000).expect("below 1000") * 12;
+    let mut ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
+    ports.find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok()).expect("endless")
+}
 
 impl Cluster {
     /// Starts nodes n1 to n`count`, with `extra` in slurm.conf, and waits until all are idle, or drained already.
@@ -43,9 +53,7 @@ impl Cluster {
     fn configure(&self, count: usize, extra: &str) {
         let at = self.folder.display();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        // Held until all are known, so that no two are the same.
-        let held: Vec<TcpListener> = (0..=count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
-        let ports: Vec<u16> = held.iter().map(|port| port.local_addr().expect("a port").port()).collect();
+        let ports: Vec<u16> = (0..=count).map(|_| port()).collect();
         let mut conf = format!(
             "ClusterName=test\nSlurmctldHost={host}(127.0.0.1)\nSlurmctldPort={}\nSlurmUser=root\nSlurmdUser=root\n\
              AuthType=auth/munge\nCredType=cred/munge\nAuthInfo=socket={at}/munge.sock\n\
