@@ -1,7 +1,6 @@
 //! `xdoctor coverage`: will this shim intercept these clients?
 
 mod gate;
-mod progress;
 
 use std::ffi::OsString;
 use std::fs;
@@ -22,6 +21,7 @@ use crate::loader::Module;
 use crate::report;
 
 use super::output::{Wanted, after_printing};
+use super::waiting::Waiting;
 use super::{Exit, Output, Unusable};
 
 /// Will this shim intercept these clients? For each client and role: needed, covered, bypassed, and why
@@ -65,7 +65,7 @@ pub struct Args {
 pub fn run(args: &Args, output: Output, wanted: Wanted) -> anyhow::Result<Exit> {
     let api = api(args)?;
     let modules: Vec<Module> = args.modules.iter().map(|module| Module::parse(module)).collect();
-    let bar = progress::Bar::new();
+    let bar = Waiting::of("files looked at", output.quiet);
     let question = Question {
         shim: &args.shim,
         runtime: &args.runtime,
@@ -76,7 +76,7 @@ pub fn run(args: &Args, output: Output, wanted: Wanted) -> anyhow::Result<Exit> 
         progress: &|done, all| bar.tell(done, all),
     };
     let answer = coverage(&question)?;
-    bar.clear();
+    drop(bar);
     let script = args.script.as_deref().map(read_script).transpose()?;
     let blamed = script.map(|script| blames(&script, &answer.clients)).unwrap_or_default();
     let exit = exit(&answer);

@@ -9,7 +9,8 @@ use crate::bundle;
 use crate::interpose::Library;
 use crate::probe::Child;
 
-use super::climb::{ClimbError, client_of};
+use super::climb::client_of;
+use super::error::ClimbError;
 use super::setup::Setup;
 use super::stage::{RUNTIME_COUNTERS, Stage};
 

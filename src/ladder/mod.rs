@@ -1,11 +1,15 @@
 //! The evidence ladder: a shim is proven rung by rung, and the first rung that fails names the failure.
 
+mod call;
 mod children;
 mod climb;
+mod climbed;
 mod compare;
 mod computed;
 mod counted;
+mod error;
 mod observed;
+mod prediction;
 mod rung;
 mod same_file;
 mod setup;
@@ -14,10 +18,13 @@ mod standstill;
 mod verdict;
 mod witness;
 
+pub use call::Call;
 pub use children::Children;
-pub use climb::{Call, Climb, ClimbError, climb};
+pub use climb::climb;
+pub use climbed::Climb;
 pub use compare::{Compare, UnknownCompare};
-pub use observed::{Difference, Prediction};
+pub use error::ClimbError;
+pub use prediction::{Difference, Prediction};
 pub use rung::{Answer, Rung, Step};
 pub use setup::{Deployment, Setup};
 pub use verdict::{Interception, Stop};

@@ -81,6 +81,17 @@ pub enum Answer {
     Skipped(Option<Code>, String),
 }
 
+impl Answer {
+    /// A missing device is a reason to skip, unless one is required.
+    pub(super) fn without_device(actual: &str, required: bool) -> Answer {
+        if required {
+            Answer::Diagnosed(Diagnosis::new(Code::DeviceMissing, "a device", actual))
+        } else {
+            Answer::Skipped(Some(Code::DeviceMissing), actual.to_owned())
+        }
+    }
+}
+
 /// One rung, climbed.
 #[derive(Clone, Debug)]
 pub struct Step {

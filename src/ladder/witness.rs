@@ -3,7 +3,7 @@
 use crate::interpose::Role;
 use crate::probe::Ended;
 
-use super::climb::Call;
+use super::call::Call;
 use super::rung::{Answer, Rung};
 
 /// What was found on a rung, and what was seen, a line each.

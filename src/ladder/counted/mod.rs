@@ -5,11 +5,14 @@ mod rungs;
 
 use std::collections::BTreeMap;
 
+use crate::bundle::ClientExit;
 use crate::interpose::{Library, Role};
-use crate::probe::Ended;
+use crate::probe::{Ended, Ending};
 
-use super::climb::{Call, Climb, ClimbError, hopeless};
-use super::rung::Rung;
+use super::call::Call;
+use super::climbed::Climb;
+use super::error::ClimbError;
+use super::rung::{Answer, Rung};
 use super::setup::Setup;
 use super::stage::Stage;
 use super::witness::{Seen, Witness};
@@ -53,6 +56,21 @@ pub(super) fn climb(
     let evidence = gather(shim, runtime, client, stage, climbed.native.clone(), shimmed).map_err(unusable)?;
     climbed.judge(&Counted { evidence, limit: setup.limits.time.as_secs_f64() });
     Ok(climbed)
+}
+
+/// Why the shim cannot be judged, where the client fails without it.
+fn hopeless(native: &Ended, setup: &Setup) -> Option<Answer> {
+    let said = native.last_word().map(|word| format!(": {word}")).unwrap_or_default();
+    let no_device = native.exit().and_then(ClientExit::from_status) == Some(ClientExit::NoDevice);
+    match native.ending {
+        Ending::Exited(0) => None,
+        _ if no_device => {
+            let runtime = setup.runtime.as_ref().map(|runtime| runtime.display().to_string()).unwrap_or_default();
+            Some(Answer::without_device(&format!("{runtime} has no device{said}"), setup.require_gpu))
+        }
+        Ending::Interrupted => Some(Answer::Undetermined("interrupted".to_owned())),
+        ending => Some(Answer::Undetermined(format!("the client fails without the shim, too ({ending}{said})"))),
+    }
 }
 
 /// The counters, and how long the run was allowed to take, in seconds.

@@ -147,13 +147,13 @@ fn account(client: &Client, fates: &[(&Reference, Fate)]) -> String {
 
 fn predicted(evidence: &Evidence<'_>, seen: &mut Vec<String>) {
     let Some(prediction) = &evidence.prediction else { return };
-    let (compared, differing) = (prediction.compared, prediction.differences.len());
+    let (compared, differing) = (prediction.said.compared, prediction.said.differences.len());
     match differing {
         0 if compared > 0 => seen.push(format!("the loader model had said so of all {compared} that were seen")),
         0 => {}
         _ => seen.push(format!("the loader model had said otherwise of {differing} of {compared} that were seen")),
     }
-    seen.extend(prediction.unpredicted.iter().map(|why| format!("not predicted: {why}")));
+    seen.extend(prediction.said.unpredicted.iter().map(|why| format!("not predicted: {why}")));
 }
 
 fn unique(references: impl Iterator<Item = Reference>) -> Vec<Reference> {
@@ -225,7 +225,7 @@ fn unversioned(evidence: &Evidence<'_>) -> Option<Answer> {
 
 /// The shim got all that was seen, and still the model was wrong.
 fn differs(evidence: &Evidence<'_>) -> Option<Answer> {
-    let first = evidence.prediction.as_ref()?.differences.first()?;
+    let first = evidence.prediction.as_ref()?.said.differences.first()?;
     let name = |path: &Option<PathBuf>| path.as_ref().map_or("nothing".to_owned(), |path| path.display().to_string());
     let expected = format!("{} of {} bound to {}", first.symbol, first.referrer.display(), name(&first.predicted));
     let diagnosis = Diagnosis::new(Code::PredictionDiffers, expected, format!("bound to {}", name(&first.observed)));

@@ -10,7 +10,7 @@ use crate::ladder::stage::Stage;
 use crate::loader::Environment;
 use crate::probe::{Counters, Ending, Image, Reason, Row};
 
-use super::prediction::{self, Prediction};
+use super::prediction::{self, Model};
 use super::run::Run;
 
 /// Calls per function.
@@ -49,7 +49,7 @@ pub(super) struct Evidence<'s> {
     /// The shimmed run's rows, with their counts.
     pub rows: Vec<(Row, Option<u64>)>,
     pub clients: Vec<Client>,
-    pub prediction: Option<Prediction>,
+    pub prediction: Option<Model>,
     /// What a shim and a runtime that count have counted; empty for all others.
     pub counters: Counted,
     /// The libraries whose API the clients called natively, or the one that was given; empty where nobody knows.

@@ -18,13 +18,14 @@ use std::ffi::OsString;
 use crate::interpose::{Library, Role};
 use crate::probe::{Ended, Ending};
 
-use super::climb::{Call, Climb, ClimbError, without_device};
+use super::call::Call;
+use super::climbed::Climb;
+use super::error::ClimbError;
 use super::rung::{Answer, Rung};
 use super::setup::{Deployment, Setup};
 use super::stage::Stage;
 use super::witness::{Seen, Witness};
 use evidence::{Calls, Counted, Evidence};
-pub use prediction::{Difference, Prediction};
 use run::Run;
 
 /// Runs the command natively, then shimmed, observed both times, and judges.
@@ -55,7 +56,7 @@ pub(super) fn climb(
     climbed.judge(&evidence);
     climbed.device = climbed.device.take().or_else(|| evidence.device().map(ToOwned::to_owned));
     climbed.lines = lines::counted(&evidence.shimmed.ended, &setup.trace_lines);
-    climbed.prediction = evidence.prediction;
+    climbed.prediction = evidence.prediction.map(|model| model.said);
     Ok(climbed)
 }
 
@@ -79,7 +80,7 @@ fn hopeless(
     if (failed || !native.computes(&setup.api))
         && let Some(actual) = device::missing(runtime, native, setup)
     {
-        return Ok(Some(without_device(&actual, setup.require_gpu)));
+        return Ok(Some(Answer::without_device(&actual, setup.require_gpu)));
     }
     if !failed {
         return Ok(None);
@@ -100,7 +101,11 @@ fn declined(ended: &Ended, setup: &Setup) -> Answer {
     let text = ended.stdout.text();
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
     let reason = last.map_or_else(|| ended.ending.to_string(), |line| crate::elf::escape(line.as_bytes()).to_string());
-    if reason.contains("device") { without_device(&reason, setup.require_gpu) } else { Answer::Skipped(None, reason) }
+    if reason.contains("device") {
+        Answer::without_device(&reason, setup.require_gpu)
+    } else {
+        Answer::Skipped(None, reason)
+    }
 }
 
 impl Witness for Evidence<'_> {

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
+use crate::ladder::prediction::{Difference, Prediction};
 use crate::ladder::same_file::same_file;
 use crate::loader::{Environment, Files, Index, Module, Objects, Process, Tree, TypeClass};
 use crate::probe::{Image, Via};
@@ -14,40 +13,20 @@ use super::evidence::Evidence;
 /// For each reference of a client, the file that it is bound to; `None` where nothing defines it.
 type Bound = BTreeMap<(PathBuf, String), Option<PathBuf>>;
 
-/// What the model said, and where the run was otherwise.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Prediction {
-    /// How many references were both predicted and seen.
-    pub compared: usize,
-    /// Those of them that were bound elsewhere than predicted.
-    pub differences: Vec<Difference>,
-    /// What was not predicted, and why.
-    pub unpredicted: Vec<String>,
+/// The model of the run's processes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Model {
+    /// How it compares with the run.
+    pub said: Prediction,
     /// The object that each client's reference is bound to; `None` where nothing defines it.
-    #[serde(skip)]
     bound: Bound,
     /// What was loaded before any module was opened, in the global scope: there RTLD_NEXT looks.
-    #[serde(skip)]
     at_start: BTreeSet<PathBuf>,
     /// The same as `bound`, had every module been opened with RTLD_DEEPBIND.
-    #[serde(skip)]
     bound_deeply: Bound,
 }
 
-/// A reference that was bound elsewhere than predicted.
-#[derive(Clone, Debug, Serialize)]
-pub struct Difference {
-    /// The object that holds it.
-    pub referrer: PathBuf,
-    /// The function.
-    pub symbol: String,
-    /// The object that the model named.
-    pub predicted: Option<PathBuf>,
-    /// The object that it was bound to.
-    pub observed: Option<PathBuf>,
-}
-
-impl Prediction {
+impl Model {
     /// Where the model binds this reference; the outer `None` where it says nothing of it.
     pub(super) fn provider(&self, client: &Path, symbol: &str) -> Option<Option<&Path>> {
         Some(self.bound.get(&(client.to_owned(), symbol.to_owned()))?.as_deref())
@@ -66,8 +45,8 @@ impl Prediction {
 }
 
 /// Models every program that was seen to hold a client, and compares.
-pub(super) fn of(evidence: &Evidence<'_>, environment: &Environment) -> Prediction {
-    let mut prediction = Prediction::default();
+pub(super) fn of(evidence: &Evidence<'_>, environment: &Environment) -> Model {
+    let mut prediction = Model::default();
     let mut programs = BTreeSet::new();
     let clients: BTreeSet<&Path> = evidence.clients.iter().map(|client| client.path.as_path()).collect();
     for image in evidence.shimmed.observation.images.iter().filter(|image| !image.forked) {
@@ -81,7 +60,7 @@ pub(super) fn of(evidence: &Evidence<'_>, environment: &Environment) -> Predicti
                         prediction.bound.extend(bound);
                         prediction.at_start.extend(at_start);
                     }
-                    Err(why) if !deepbind => prediction.unpredicted.push(why),
+                    Err(why) if !deepbind => prediction.said.unpredicted.push(why),
                     Err(_) => {}
                 }
             }
@@ -168,13 +147,13 @@ impl<'n> Table<'n> {
     }
 }
 
-fn compare(evidence: &Evidence<'_>, prediction: &mut Prediction) {
+fn compare(evidence: &Evidence<'_>, prediction: &mut Model) {
     let seen = evidence.rows.iter().map(|(row, _)| row).filter(|row| row.via == Via::Plt && row.reason.is_none());
     for row in seen {
         let Some(predicted) = prediction.provider(&row.caller, &row.symbol).map(|path| path.map(Path::to_owned)) else {
             continue;
         };
-        prediction.compared += 1;
+        prediction.said.compared += 1;
         let agrees = match (&predicted, &row.provider) {
             (Some(predicted), Some(observed)) => same_file(predicted, observed),
             (predicted, observed) => predicted.is_none() && observed.is_none(),
@@ -186,7 +165,7 @@ fn compare(evidence: &Evidence<'_>, prediction: &mut Prediction) {
                 predicted,
                 observed: row.provider.clone(),
             };
-            prediction.differences.push(difference);
+            prediction.said.differences.push(difference);
         }
     }
 }

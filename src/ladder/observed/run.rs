@@ -1,7 +1,7 @@
 //! One run of the command under the observer.
 
 use crate::interpose::{Selection, is_critical};
-use crate::ladder::climb::ClimbError;
+use crate::ladder::error::ClimbError;
 use crate::ladder::setup::Setup;
 use crate::ladder::stage::Stage;
 use crate::loader::Environment;
