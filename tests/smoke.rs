@@ -328,3 +328,27 @@ fn keep_leaves_what_the_runs_printed() {
     assert!(kept("smoke.native.stdout").contains("\"result\""));
     assert!(kept("smoke.shimmed.stderr").contains("[TRACE_MALLOC]"));
 }
+
+/// Climbs with the bundled shim under the bundled client, as a command like any other.
+#[track_caller]
+fn with_command(status: i32, more: &[&str]) -> Value {
+    let folder = scratch();
+    let bundle = folder.path().to_str().expect("text");
+    xdoctor(["bundle", bundle]).exits(0);
+    let (shim, client) = (format!("{bundle}/lib/libshimhip.so"), format!("{bundle}/bin/hip-matmul"));
+    let more: Vec<String> = more.iter().map(|word| word.replace("BUNDLE", bundle)).collect();
+    let mut args = vec!["smoke", "--format", "json", "--shim", &shim];
+    args.extend(more.iter().map(String::as_str));
+    args.extend(["--", &client]);
+    xdoctor(args).exits(status).json()
+}
+
+#[test]
+fn a_runtime_that_was_named_and_that_no_call_reaches_is_the_wrong_one() {
+    let document = with_command(1, &["--runtime", "BUNDLE/lib/libamdhip64.so.6"]);
+    fails_at(&document, "forwards", "wrong-runtime");
+    assert!(rung(&document, "forwards")["fix"].as_str().expect("a fix").contains("SONAME"), "{document:#}");
+    fails_at(&with_command(1, &["--runtime", "BUNDLE/lib/libshimhip.so"]), "forwards", "wrong-runtime");
+    let document = with_command(0, &["--runtime", "BUNDLE/lib/libamdhip64.so.7"]);
+    assert_eq!(rung(&document, "forwards")["status"], "pass");
+}

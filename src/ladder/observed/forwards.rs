@@ -39,6 +39,9 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
 
 /// The shim calls a library of the runtime's family that nobody meant.
 fn astray(evidence: &Evidence<'_>, providers: &BTreeSet<&Path>) -> Option<Answer> {
+    if let Some(answer) = not_as_given(evidence, providers) {
+        return Some(answer);
+    }
     let intended = |path: &Path| evidence.runtimes.iter().any(|runtime| same_file(runtime, path));
     let strange = providers.iter().filter(|path| !intended(path));
     // Without a native run nobody knows what is meant; two copies of one library are too many all the same.
@@ -63,6 +66,24 @@ fn astray(evidence: &Evidence<'_>, providers: &BTreeSet<&Path>) -> Option<Answer
         format!("forwarded to {}, another copy", path.display()),
     );
     Some(Answer::Diagnosed(diagnosis))
+}
+
+/// A runtime was named, and the shim calls others of its family, or none of its calls reach it.
+fn not_as_given(evidence: &Evidence<'_>, providers: &BTreeSet<&Path>) -> Option<Answer> {
+    let given = evidence.setup.runtime.as_deref()?;
+    let others = || providers.iter().copied().filter(|path| !same_file(path, given));
+    let twin = others().find(|path| stem(path) == stem(given));
+    let instead = if others().count() == providers.len() { others().next() } else { None };
+    let path = twin.or(instead)?;
+    let diagnosis = Diagnosis::new(
+        Code::WrongRuntime,
+        format!("calls forwarded to {}", given.display()),
+        format!("forwarded to {}", path.display()),
+    );
+    let natively = evidence.runtimes.iter().any(|runtime| same_file(runtime, path));
+    let mend = "the command loads that one without the shim, too: by another SONAME, or along its own RPATH.\n\
+                Give that one as runtime, or none; or make the command load the one that is meant.";
+    Some(Answer::Diagnosed(if natively { diagnosis.mended_by(mend) } else { diagnosis }))
 }
 
 /// `libamdhip64` of `libamdhip64.so.7`.
