@@ -352,3 +352,14 @@ fn a_runtime_that_was_named_and_that_no_call_reaches_is_the_wrong_one() {
     let document = with_command(0, &["--runtime", "BUNDLE/lib/libamdhip64.so.7"]);
     assert_eq!(rung(&document, "forwards")["status"], "pass");
 }
+
+#[test]
+fn only_the_functions_that_are_watched_count_as_forwarded() {
+    let document = with_command(3, &["--api", "cuda"]);
+    let forwards = rung(&document, "forwards");
+    assert_eq!(forwards["status"], "undetermined", "none was called: {document:#}");
+    let document = with_command(0, &["--api", "hipStream*"]);
+    let calls = document["calls"].as_array().expect("calls");
+    assert!(!calls.is_empty() && calls.iter().all(|call| call["shim"] == call["runtime"]), "{calls:#?}");
+    assert!(calls.iter().all(|call| call["symbol"].as_str().is_some_and(|name| name.starts_with("hipStream"))));
+}

@@ -232,6 +232,7 @@ impl<'s> Evidence<'s> {
             return Some(summed(self.onward_rows()));
         }
         let mut calls = Counters::total(&self.counters.runtime);
+        calls.retain(|symbol, _| self.setup.api.takes(symbol));
         for (symbol, past) in self.past() {
             calls.entry(symbol).and_modify(|count| *count = count.saturating_sub(past));
         }
