@@ -354,6 +354,14 @@ fn a_runtime_that_was_named_and_that_no_call_reaches_is_the_wrong_one() {
 }
 
 #[test]
+fn another_library_that_cannot_be_preloaded_is_told_and_no_failure_of_the_shim() {
+    let document = with_command(0, &["--env", "LD_PRELOAD=/nowhere/libother.so"]);
+    let loads = rung(&document, "loads");
+    assert_eq!((&loads["status"], &loads["code"]), (&"pass".into(), &Value::Null), "{document:#}");
+    assert!(loads["evidence"][0].as_str().expect("seen").contains("/nowhere/libother.so"), "{document:#}");
+}
+
+#[test]
 fn only_the_functions_that_are_watched_count_as_forwarded() {
     let document = with_command(3, &["--api", "cuda"]);
     let forwards = rung(&document, "forwards");
@@ -362,4 +370,17 @@ fn only_the_functions_that_are_watched_count_as_forwarded() {
     let calls = document["calls"].as_array().expect("calls");
     assert!(!calls.is_empty() && calls.iter().all(|call| call["shim"] == call["runtime"]), "{calls:#?}");
     assert!(calls.iter().all(|call| call["symbol"].as_str().is_some_and(|name| name.starts_with("hipStream"))));
+}
+
+#[test]
+fn processes_are_counted_and_each_program_of_theirs_is_named_once() {
+    let folder = scratch();
+    let bundle = folder.path().to_str().expect("text");
+    xdoctor(["bundle", bundle]).exits(0);
+    let (shim, client) = (format!("{bundle}/lib/libshimhip.so"), format!("{bundle}/bin/hip-matmul"));
+    let script = format!("{client}; {client}; exit 0");
+    let run = xdoctor(["smoke", "--format", "json", "--shim", &shim, "--", "sh", "-c", &script]).exits(0);
+    let document = run.json();
+    let seen = rung(&document, "loads")["evidence"][0].as_str().expect("seen").to_owned();
+    assert!(seen.contains("3 processes of 2 programs: ") && seen.matches("bin/hip-matmul").count() == 1, "{seen}");
 }

@@ -1,5 +1,6 @@
 //! Rung *loads*: the shim is in every process that has a client, and ld.so did not complain.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::code::Code;
@@ -56,17 +57,24 @@ fn processes(programs: &[String]) -> String {
     match programs {
         [one] => one.clone(),
         [first, ..] if programs.iter().all(|program| program == first) => format!("{first}, {} times", programs.len()),
-        several => format!("{} processes: {}", several.len(), listed(several, 4)),
+        several => {
+            let names: BTreeSet<&String> = several.iter().collect();
+            let names: Vec<String> = names.into_iter().cloned().collect();
+            format!("{} processes of {} programs: {}", several.len(), names.len(), listed(&names, 4))
+        }
     }
 }
 
 /// What ld.so said on stderr, as far as it keeps the shim or the program out.
 fn complaint(evidence: &Evidence<'_>, seen: &mut Vec<String>) -> Option<Answer> {
     let ended = &evidence.shimmed.ended;
+    let objects = || evidence.shimmed.observation.images.iter().flat_map(|image| &image.objects);
     for word in loader_words(&ended.stderr.text()) {
         seen.push(format!("ld.so: {}", word.line));
         let ours = same_name(Path::new(&word.subject), &evidence.shim.path);
-        let ignored = word.code == Code::PreloadIgnored && (ours || word.subject.contains(".so"));
+        // Another library that was to be preloaded is the command's own affair, where the shim came all the same.
+        let came = || objects().any(|object| evidence.is_shim(&object.path));
+        let ignored = word.code == Code::PreloadIgnored && (ours || (word.subject.contains(".so") && !came()));
         let fatal = match word.code {
             Code::UnversionedShim => false,
             // glibc's rtld.c leaves with 1 after the versions were checked, and with 127 elsewhere.
@@ -156,7 +164,9 @@ fn said_what_it_must(evidence: &Evidence<'_>, seen: &mut Vec<String>) -> Option<
             None => {
                 let expected = format!("a line that fits /{pattern}/");
                 let actual = "the shim is in the process, and no line of stdout or stderr does";
-                return Some(Answer::Diagnosed(Diagnosis::new(Code::CommandFailed, expected, actual)));
+                let mend = "Look at what it printed: xdoctor smoke --keep DIR keeps it.\n\
+                            Does the shim print this line in this version, at this log level, and does the pattern fit it?";
+                return Some(Answer::Diagnosed(Diagnosis::new(Code::CommandFailed, expected, actual).mended_by(mend)));
             }
         }
     }
