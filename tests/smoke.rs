@@ -384,3 +384,20 @@ fn processes_are_counted_and_each_program_of_theirs_is_named_once() {
     let seen = rung(&document, "loads")["evidence"][0].as_str().expect("seen").to_owned();
     assert!(seen.contains("3 processes of 2 programs: ") && seen.matches("bin/hip-matmul").count() == 1, "{seen}");
 }
+
+#[test]
+fn wrong_usage_is_named_in_a_line() {
+    let cases: [(&[&str], &str); 7] = [
+        (&["--api", ""], "expected an API"),
+        (&["--api", "a["], "no pattern"),
+        (&["--env", "=x"], "expected K=V"),
+        (&["--trace-line", "=x"], "expected NAME=REGEX"),
+        (&["--expect-line", "("], "unclosed group"),
+        (&["--compare", "md5"], "expected `exit`, `stdout` or `json:PATH`"),
+        (&["--timeout", "0"], "expected a time such as 60s"),
+    ];
+    for (words, said) in cases {
+        let run = xdoctor([&["smoke"], words, &["--", "true"]].concat()).exits(2);
+        assert!(run.stdout.is_empty() && run.stderr.contains(said), "{words:?}: {}", run.stderr);
+    }
+}

@@ -203,9 +203,23 @@ fn an_api_is_a_name_or_a_pattern_and_several_may_be_given() {
 }
 
 #[test]
+fn an_api_may_be_a_tables_file_and_what_is_neither_is_unusable() {
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/checks/api/hip.tsv");
+    let client = bundle::file("bin/hip-matmul");
+    let by_name = rows(&trace(0, &["--", text(&client)]));
+    assert_eq!(rows(&trace(0, &["--api", table, "--", text(&client)])), by_name);
+    for (api, said) in [("", "expected an API"), ("a[", "no pattern"), ("./none.tsv", "cannot read ./none.tsv")] {
+        let run = xdoctor::xdoctor(["trace", "--api", api, "--", "true"]).exits(2);
+        assert!(run.stdout.is_empty() && run.stderr.contains(said), "{api}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn a_command_that_does_not_end_is_ended_at_its_time_with_what_is_known() {
     let document = trace(0, &["--timeout", "300ms", "--api", "*nanosleep", "--", "sleep", "100"]);
     assert_eq!((&document["exit"], &document["signal"]), (&Value::Null, &Value::Null));
     let calls = document["calls"].as_array().expect("calls");
     assert!(calls.iter().any(|call| call["count"] == 1), "{document:#}");
+    let run = xdoctor::xdoctor(["trace", "--timeout", "100ms", "--", "sleep", "100"]).exits(0);
+    assert!(run.stdout.contains("the command was ended at its time limit"), "{}", run.stdout);
 }

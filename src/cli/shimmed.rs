@@ -94,12 +94,13 @@ impl Shimmed {
 /// The variables that xdoctor puts its own words before.
 const LISTS: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];
 
-/// A time such as 60s.
+/// A time such as 60s, and no time at all is none.
 ///
 /// # Errors
 /// What was expected, in words.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| "expected a time such as 60s, 500ms or 2m".to_owned())
+    let time = parse_duration(text).filter(|time| !time.is_zero());
+    time.ok_or_else(|| "expected a time such as 60s, 500ms or 2m".to_owned())
 }
 
 /// A variable that xdoctor does not set itself.

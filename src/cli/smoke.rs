@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use regex::Regex;
 
 use crate::bundle;
-use crate::check::{Outcome, Status, parse_duration};
+use crate::check::{Outcome, Status};
 use crate::code::Severity;
 use crate::interpose::Selection;
 use crate::ladder::{Answer, Climb, Compare, Deployment, Setup, Step, climb};
@@ -19,6 +19,7 @@ use crate::probe::{Limits, parse_size, watch_for_interrupts};
 use crate::scratch::scratch;
 
 use super::output::{Format, after_printing};
+use super::shimmed::{duration, name_and_value};
 use super::{Exit, Output};
 use document::document;
 use text::print;
@@ -89,24 +90,12 @@ pub struct Args {
     command: Vec<OsString>,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| "expected a time such as 60s, 500ms or 2m".to_owned())
-}
-
 fn size(text: &str) -> Result<u64, String> {
     parse_size(text).ok_or_else(|| "expected a size such as 8GiB or 512MiB".to_owned())
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected K=V")?;
-    if matches!(name, "LD_AUDIT" | "XDOCTOR_OBSERVER") {
-        return Err(format!("{name} is what the command is observed with"));
-    }
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 fn name_and_pattern(text: &str) -> Result<(String, Regex), String> {
-    let (name, pattern) = text.split_once('=').ok_or("expected NAME=REGEX")?;
+    let (name, pattern) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected NAME=REGEX")?;
     Ok((name.to_owned(), Regex::new(pattern).map_err(|error| error.to_string())?))
 }
 

@@ -10,12 +10,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use crate::bundle;
-use crate::check::parse_duration;
-use crate::interpose::selection;
+use crate::interpose::Selection;
 use crate::probe::{Child, Ended, Limits, Met, Observation, Observer, Watch, watch_for_interrupts};
 use crate::scratch::scratch;
 
 use super::output::Format;
+use super::shimmed::{duration, name_and_value};
 use super::{Exit, Output};
 use document::Document;
 use table::Table;
@@ -38,12 +38,12 @@ use table::Table;
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// What to count: hip, cuda, or symbols by name or pattern (`*`, `?`, `[a-z]`); repeatable
-    #[arg(long, default_value = "hip", value_name = "NAME|GLOB")]
+    /// What to count: hip, cuda, a table's file, or symbols by name or pattern (`*`, `?`, `[a-z]`); repeatable
+    #[arg(long, default_value = "hip", value_name = "NAME|FILE|GLOB")]
     api: Vec<String>,
     /// Set a variable for the command; repeatable
     #[arg(long, value_name = "K=V", value_parser = name_and_value)]
-    env: Vec<(String, OsString)>,
+    env: Vec<(String, String)>,
     /// End the command after this time [default: never]
     #[arg(long, value_parser = duration, value_name = "TIME")]
     timeout: Option<Duration>,
@@ -52,26 +52,15 @@ pub struct Args {
     command: Vec<OsString>,
 }
 
-fn name_and_value(text: &str) -> Result<(String, OsString), String> {
-    let (name, value) = text.split_once('=').ok_or("expected K=V")?;
-    match name {
-        "LD_AUDIT" | "XDOCTOR_OBSERVER" => Err(format!("{name} is what the command is observed with")),
-        _ => Ok((name.to_owned(), value.into())),
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| "expected a time such as 60s, 500ms or 2m".to_owned())
-}
-
 /// Runs the command.
 ///
 /// # Errors
 /// Where the command cannot be started.
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let selections = args.api.iter().map(|api| Selection::parse(api)).collect::<Result<Vec<_>, _>>()?;
+    let names: Vec<String> = selections.into_iter().flat_map(|selection| selection.names).collect();
     let scratch = scratch()?;
     bundle::unpack(scratch.path())?;
-    let names: Vec<String> = args.api.iter().flat_map(|api| selection::names(api)).collect();
     let library = scratch.path().join("lib/libxdoctor-observer.so");
     let observer = Observer::set_up(&library, &scratch.path().join("observed"), &names)?;
     watch_for_interrupts().context("cannot watch for Ctrl-C")?;
@@ -102,7 +91,7 @@ fn run_command(args: &Args, observer: &Observer) -> anyhow::Result<(String, Ende
 /// What LD_PRELOAD was given as, in its order.
 fn preloads(args: &Args) -> Vec<PathBuf> {
     let given = args.env.iter().rev().find(|(name, _)| name == "LD_PRELOAD");
-    let text = given.map(|(_, value)| value.to_string_lossy().into_owned()).unwrap_or_default();
+    let text = given.map(|(_, value)| value.as_str()).unwrap_or_default();
     text.split([' ', ':']).filter(|path| !path.is_empty()).map(PathBuf::from).collect()
 }
 

@@ -41,6 +41,9 @@ pub struct Selection {
 /// An `--api` that selects nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectionError {
+    /// Nothing was named.
+    #[error("expected an API (hip, cuda), a table's file, or a name or pattern of functions, found nothing")]
+    Empty,
     /// A pattern that is none.
     #[error("`{pattern}` is no pattern: {source}")]
     Pattern {
@@ -79,6 +82,9 @@ impl Selection {
     /// # Errors
     /// Where the file is no table, or the pattern none.
     pub fn parse(api: &str) -> Result<Selection, SelectionError> {
+        if api.is_empty() {
+            return Err(SelectionError::Empty);
+        }
         if api == "hip" {
             return Ok(Selection::hip());
         }
@@ -156,6 +162,7 @@ mod tests {
         assert!(cuda.takes("cuFuncGetAttribute") && !cuda.takes("cuFileRead"));
         assert_eq!(cuda.api(["cuLaunchKernelEx"]).function("cuLaunchKernelEx").map(|f| f.role), Some(Role::Launch));
         assert!(Selection::parse("a[").is_err());
+        assert!(matches!(Selection::parse(""), Err(SelectionError::Empty)));
         assert!(matches!(Selection::parse("./no-such.tsv"), Err(SelectionError::Unreadable { .. })));
     }
 }

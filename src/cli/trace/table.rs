@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use colored::Colorize;
 
 use crate::cli::Output;
-use crate::probe::{Ended, Observation, Row};
+use crate::probe::{Ended, Ending, Observation, Row};
 
 /// All rows, with their counts.
 pub struct Table {
@@ -139,7 +139,10 @@ fn summary(table: &Table, ended: &Ended, observation: &Observation, out: &mut im
     if idle > 0 {
         writeln!(out, "{idle} more references were bound and never called: -v lists them")?;
     }
-    writeln!(out, "the command ended with {}", ended.ending)
+    match ended.ending {
+        Ending::Exited(_) | Ending::Signalled(_) => writeln!(out, "the command ended with {}", ended.ending),
+        cut => writeln!(out, "the command was {cut}"),
+    }
 }
 
 #[cfg(test)]
