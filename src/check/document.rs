@@ -18,7 +18,7 @@ use super::outcome::Location;
 use super::shape::Shape;
 use super::variables::Variables;
 use super::when::{self, Condition};
-use super::yaml::{self, Node, Place, Problem, Value};
+use super::yaml::{self, Node, Parsed, Place, Problem, Value};
 
 /// Reads a checklist and all that it includes.
 pub(super) fn read(source: &Source, given: &[(String, String)]) -> Result<Checklist, BadChecklist> {
@@ -87,14 +87,8 @@ type Document = (String, Variables, Vec<Step>);
 impl Reading {
     fn document(&mut self, file: &File<'_>) -> Option<Document> {
         let before = self.complaints.len();
-        let mut problems = Vec::new();
-        let document = match yaml::parse(&file.source.text) {
-            Ok(root) => self.steps_of(file, &root, &mut problems),
-            Err(found) => {
-                problems = found;
-                None
-            }
-        };
+        let Parsed { root, mut problems } = yaml::parse(&file.source.text);
+        let document = root.and_then(|root| self.steps_of(file, &root, &mut problems));
         let own = complaints(problems, &file.source.name, &file.source.text, file.included_from.as_ref());
         // What is wrong with a file comes before what is wrong with those that it includes.
         self.complaints.splice(before..before, own);

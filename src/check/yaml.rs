@@ -70,20 +70,36 @@ impl Node {
 /// Nesting deeper than any checklist needs; keeps a hostile one from exhausting the stack.
 const DEEPEST: usize = 64;
 
-/// Reads the one document in `text`.
-///
-/// # Errors
-/// The first thing that is no YAML, or YAML of a kind that checklists do without (aliases, several documents),
-/// and every duplicate key.
-pub fn parse(text: &str) -> Result<Node, Vec<Problem>> {
-    let mut builder = Builder { parser: Parser::new_from_str(text), duplicates: Vec::new() };
-    let node = builder.document().map_err(|problem| vec![problem])?;
-    if builder.duplicates.is_empty() { Ok(node) } else { Err(builder.duplicates) }
+/// What was read of a text.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The document; none where it could not be read to its end, or where values in it are missing.
+    pub root: Option<Node>,
+    /// What is wrong with it as YAML: every duplicate key and every alias, or the first thing that is no YAML.
+    /// Of duplicates the document has the first, so that the rest can still be read and complained about.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads the one document in `text`: YAML, without the kinds that checklists do without (aliases, several documents).
+pub fn parse(text: &str) -> Parsed {
+    let mut builder = Builder { parser: Parser::new_from_str(text), text, problems: Vec::new(), whole: true };
+    let root = builder.document();
+    let Builder { mut problems, whole, .. } = builder;
+    match root {
+        Ok(root) => Parsed { root: Some(root).filter(|_| whole), problems },
+        Err(problem) => {
+            problems.push(problem);
+            Parsed { root: None, problems }
+        }
+    }
 }
 
 struct Builder<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
-    duplicates: Vec<Problem>,
+    text: &'a str,
+    problems: Vec<Problem>,
+    /// No value is missing.
+    whole: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -92,9 +108,20 @@ impl<'a> Builder<'a> {
             Some(Ok((event, span))) => Ok((event, place(span))),
             Some(Err(error)) => {
                 let at = Place { line: error.marker().line(), column: error.marker().col() + 1 };
-                Err(Problem { place: at, message: format!("not valid YAML: {}", error.info()) })
+                Err(Problem { place: at, message: format!("not valid YAML: {}{}", error.info(), self.hint(at)) })
             }
             None => Ok((Event::StreamEnd, Place::default())),
+        }
+    }
+
+    /// In `{path: ${root}/lib}` the variable's braces are YAML's own: the mistake that everybody makes once.
+    fn hint(&self, at: Place) -> &'static str {
+        let line = self.text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
+        let variable = line.find("${").map(|start| &line[..start]);
+        if variable.is_some_and(|before| before.contains(['{', '['])) {
+            "; inside `{…}` and `[…]` a value with `${name}` wants quotes: \"${name}\""
+        } else {
+            ""
         }
     }
 
@@ -134,7 +161,12 @@ impl<'a> Builder<'a> {
             Event::Scalar(text, style, _, _) => scalar(&text, style),
             Event::SequenceStart(..) => Value::List(self.list(depth)?),
             Event::MappingStart(..) => Value::Map(self.map(depth)?),
-            Event::Alias(_) => return refuse("aliases (`*name`) are not used here; expected a value, or a variable"),
+            Event::Alias(_) => {
+                let message = "aliases (`*name`) are not used here; expected a value, or a variable".to_owned();
+                self.problems.push(Problem { place, message });
+                self.whole = false;
+                Value::Null
+            }
             _ => return refuse("expected a value"),
         };
         Ok(Node { place, value })
@@ -163,7 +195,7 @@ impl<'a> Builder<'a> {
             let value = self.node(event, at, depth + 1)?;
             if let Some(first) = lines.insert(key.clone(), place.line) {
                 let message = format!("duplicate key `{key}`: it stands on line {first} already");
-                self.duplicates.push(Problem { place, message });
+                self.problems.push(Problem { place, message });
                 continue;
             }
             entries.push(Entry { key, place, value });
@@ -189,13 +221,12 @@ mod tests {
     use super::*;
 
     fn problems(text: &str) -> Vec<(usize, usize, String)> {
-        let problems = parse(text).expect_err("problems");
-        problems.into_iter().map(|p| (p.place.line, p.place.column, p.message)).collect()
+        parse(text).problems.into_iter().map(|p| (p.place.line, p.place.column, p.message)).collect()
     }
 
     #[test]
     fn values_know_their_line_and_column() {
-        let node = parse("a: 1\nb:\n  - x\n  - {c: 'y'}\n").expect("valid");
+        let node = parse("a: 1\nb:\n  - x\n  - {c: 'y'}\n").root.expect("valid");
         let Value::Map(entries) = node.value else { panic!("a map") };
         assert_eq!(entries[1].place, Place { line: 2, column: 1 });
         let Value::List(items) = &entries[1].value.value else { panic!("a list") };
@@ -209,6 +240,26 @@ mod tests {
         let found = problems("a: 1\nb: {x: 1, x: 2}\na: 3\n");
         assert_eq!(found[0].0, 2);
         assert_eq!(found[1], (3, 1, "duplicate key `a`: it stands on line 1 already".into()));
+    }
+
+    #[test]
+    fn of_duplicate_keys_the_first_is_read_on() {
+        let Value::Map(entries) = parse("a: 1\na: 2\nb: 3\n").root.expect("whole").value else { panic!("a map") };
+        assert_eq!(entries.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(matches!(&entries[0].value.value, Value::Scalar { text, .. } if text == "1"));
+    }
+
+    #[test]
+    fn every_alias_is_reported_and_what_lacks_its_values_is_not_read_on() {
+        let parsed = parse("a: &x 1\nb: *x\nc: [*x]\na: 2\n");
+        assert_eq!(parsed.problems.iter().map(|problem| problem.place.line).collect::<Vec<_>>(), [2, 3, 4]);
+        assert!(parsed.root.is_none());
+    }
+
+    #[test]
+    fn a_variable_without_quotes_in_braces_is_told_how_to_stand_there() {
+        assert!(problems("a: {b: ${c}/d}\n")[0].2.contains("wants quotes"));
+        assert!(!problems("a: [1, 2\nb: ${c}\n")[0].2.contains("wants quotes"));
     }
 
     #[test]
