@@ -1,6 +1,8 @@
 //! docs/checks/: the table names every kind with every field, the examples are read without a complaint, and what the pages
 //! show is what xdoctor says.
 
+#[path = "support/settled.rs"]
+mod settled;
 mod support;
 #[path = "support/xdoctor.rs"]
 mod xdoctor;
@@ -14,6 +16,7 @@ use ::xdoctor::code::Code;
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use regex::Regex;
 use serde_json::Value;
+use settled::settled;
 use xdoctor::{Run, check, command};
 
 fn page(name: &str) -> String {
@@ -117,23 +120,6 @@ fn every_code_that_it_names_is_one() {
     for name in words {
         assert!(name.parse::<Code>().is_ok(), "{name} is no code");
     }
-}
-
-/// What xdoctor says, without what differs from run to run and from machine to machine.
-fn settled(text: &str) -> String {
-    let changes = [
-        (r"\s+", " "),
-        (r"0x[0-9a-f]+", "0x…"),
-        // Also beside the id of a check that was slow here.
-        (r" [0-9]+(\.[0-9]+)? s\b", ""),
-        (r"[0-9a-f]{40,}", "…"),
-        (r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]+Z", "…"),
-        (r"[0-9]+ bytes", "… bytes"),
-    ];
-    let change = |text: String, (pattern, with): &(&str, &str)| {
-        Regex::new(pattern).expect("valid").replace_all(&text, *with).into_owned()
-    };
-    changes.iter().fold(text.to_owned(), change)
 }
 
 /// The page's console blocks: the command, and what it shows.

@@ -1,6 +1,8 @@
 //! `xdoctor check xsched-hip`: the environment of the first users (source at a commit, build, install), sound, and then
 //! broken one way at a time.
 
+#[path = "support/settled.rs"]
+mod settled;
 #[path = "support/shims.rs"]
 mod shims;
 mod support;
@@ -15,6 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use ::xdoctor::sample::Sample;
 use serde_json::Value;
+use settled::settled;
 use shims::{Shim, version_script};
 use tempfile::TempDir;
 use xdoctor::{Run, command, outcome};
@@ -70,6 +73,10 @@ impl Environment {
     }
 
     fn check(&self, more: &[&str]) -> Run {
+        self.check_in("json", more)
+    }
+
+    fn check_in(&self, format: &str, more: &[&str]) -> Run {
         let var = |name: &str, value: &Path| format!("{name}={}", value.display());
         let vars = [
             var("source", &self.path("source")),
@@ -79,7 +86,7 @@ impl Environment {
             var("python", &self.python),
             format!("commit={}", self.commit),
         ];
-        let mut command = command(["check", "xsched-hip", "--format", "json"]);
+        let mut command = command(["check", "xsched-hip", "--format", format]);
         for var in vars {
             command.args(["--var", &var]);
         }
@@ -354,6 +361,19 @@ mod the_matmul {
         // sh runs the client, and carries the shim, too.
         let survives = outcome(&document, "matmul.survives");
         assert_eq!((&survives["status"], &survives["code"]), (&"warn".into(), &"preload-leaks".into()), "{survives:#}");
+    }
+
+    #[test]
+    fn is_on_the_page_of_the_checklist_as_it_is_said() {
+        let mut environment = Environment::new();
+        multiplies(&mut environment, STARTED);
+        let said = environment.check_in("text", &[]).exits(0).stdout;
+        let said = said.replace(environment.root.path().to_str().expect("text"), "/home/me");
+        let said = said.replace(&environment.commit, "ff5298c");
+        let page = include_str!("../docs/checks/xsched-hip.md");
+        let shown = page.split("```console\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a console");
+        let (_, shown) = shown.split_once('\n').expect("the command, then what it says");
+        assert_eq!(settled(&said), settled(shown), "{said}");
     }
 
     #[test]
