@@ -257,6 +257,7 @@ dynamic! {
     words_without_end_are_cut_off_and_named "output-limit",
     a_missing_device_that_is_required_is_a_failure "device-required",
     a_line_that_is_expected_and_not_printed_is_missed "expect-line",
+    a_launch_that_leaves_the_shim_twice_is_told "launched-twice",
 }
 
 /// What shows only when a program runs. What the files tell is in fixtures/zoo, with which smoke climbs as well.

@@ -11,7 +11,7 @@ use crate::ladder::same_file::same_file;
 use crate::ladder::witness::Seen;
 use crate::probe::{Ending, Reason};
 
-use super::evidence::Evidence;
+use super::evidence::{Calls, Evidence};
 
 pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     let mut seen = Vec::new();
@@ -33,6 +33,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         .or_else(|| nowhere(evidence, inside, onward))
         .or_else(|| swallowed(evidence))
         .or_else(|| reentered(evidence))
+        .or_else(|| multiplied(evidence))
         .unwrap_or(Answer::Holds);
     (answer, seen)
 }
@@ -175,6 +176,23 @@ fn swallowed(evidence: &Evidence<'_>) -> Option<Answer> {
         fewer.iter().map(|(role, arrived, passed_on)| format!("{role}: {arrived} arrive, {passed_on} leave")).collect();
     let diagnosis = Diagnosis::new(Code::NextNotFound, "each call once in the runtime", listed(&rows, 4));
     Some(Answer::Diagnosed(diagnosis.weighing(severity)))
+}
+
+/// More launches leave than arrive: each twice, or some of the shim's own. Shims do allocate, copy and wait for themselves.
+fn multiplied(evidence: &Evidence<'_>) -> Option<Answer> {
+    let launches = |calls: &Calls| evidence.of_role(calls, Role::Launch);
+    let arrived = launches(&evidence.arrived());
+    let unseen = evidence.shim.exports.contains_key("dlsym") || !evidence.uncounted(false).is_empty();
+    let leave = evidence.forwarded().as_ref().map(launches)?;
+    // A launch that nobody saw arrive was made natively, too.
+    let made = evidence.native_calls().as_ref().map_or(0, launches).max(arrived);
+    if unseen || arrived == 0 || leave <= made {
+        return None;
+    }
+    let actual = format!("launch: {arrived} arrive, {leave} leave");
+    let mend = "Forward each launch once. Where the shim launches kernels of its own, this is as it should be.";
+    let diagnosis = Diagnosis::new(Code::RuntimeReenters, "each launch once in the runtime", actual).mended_by(mend);
+    Some(Answer::Diagnosed(diagnosis.weighing(Severity::Warn)))
 }
 
 /// The runtime's own calls come back through the shim.
