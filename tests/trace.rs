@@ -208,7 +208,13 @@ fn an_api_may_be_a_tables_file_and_what_is_neither_is_unusable() {
     let client = bundle::file("bin/hip-matmul");
     let by_name = rows(&trace(0, &["--", text(&client)]));
     assert_eq!(rows(&trace(0, &["--api", table, "--", text(&client)])), by_name);
-    for (api, said) in [("", "expected an API"), ("a[", "no pattern"), ("./none.tsv", "cannot read ./none.tsv")] {
+    let unusable = [
+        ("", "expected an API"),
+        ("a[", "no pattern"),
+        ("hip[!A-L]*", "has more than"),
+        ("./none.tsv", "cannot read ./none.tsv"),
+    ];
+    for (api, said) in unusable {
         let run = xdoctor::xdoctor(["trace", "--api", api, "--", "true"]).exits(2);
         assert!(run.stdout.is_empty() && run.stderr.contains(said), "{api}: {}", run.stderr);
     }

@@ -44,6 +44,11 @@ pub enum SelectionError {
     /// Nothing was named.
     #[error("expected an API (hip, cuda), a table's file, or a name or pattern of functions, found nothing")]
     Empty,
+    /// A pattern that the observer would read in another way.
+    #[error(
+        "`{0}` has more than `*`, `?` and `[a-z]`, and no other patterns of functions are known; a table's file may list any"
+    )]
+    Foreign(String),
     /// A pattern that is none.
     #[error("`{pattern}` is no pattern: {source}")]
     Pattern {
@@ -80,7 +85,7 @@ impl Selection {
     /// `hip`, `cuda`, a table's file (what holds a slash or ends in `.tsv`), or a name or pattern.
     ///
     /// # Errors
-    /// Where the file is no table, or the pattern none.
+    /// Where nothing is named, the file is no table, or the pattern none that the observer knows, too.
     pub fn parse(api: &str) -> Result<Selection, SelectionError> {
         if api.is_empty() {
             return Err(SelectionError::Empty);
@@ -104,6 +109,9 @@ impl Selection {
         // Names in the table are looked up there.
         let is_listed = |name: &str| table.as_ref().is_some_and(|table| table.function(name).is_some());
         for pattern in names.iter().filter(|name| !is_listed(name)) {
+            if pattern.contains(['{', '}', '\\', ',']) || pattern.contains("[!") || pattern.contains("[^") {
+                return Err(SelectionError::Foreign(pattern.clone()));
+            }
             patterns.add(Glob::new(pattern).map_err(|source| failed(pattern, source))?);
         }
         let patterns = patterns.build().map_err(|source| failed(name, source))?;
@@ -163,6 +171,9 @@ mod tests {
         assert_eq!(cuda.api(["cuLaunchKernelEx"]).function("cuLaunchKernelEx").map(|f| f.role), Some(Role::Launch));
         assert!(Selection::parse("a[").is_err());
         assert!(matches!(Selection::parse(""), Err(SelectionError::Empty)));
+        for pattern in ["{hipMalloc,hipFree}", "hip[!A-L]*", "hip[^A-L]*", "hip\\*", "hipMalloc,hipFree"] {
+            assert!(matches!(Selection::parse(pattern), Err(SelectionError::Foreign(_))), "{pattern}");
+        }
         assert!(matches!(Selection::parse("./no-such.tsv"), Err(SelectionError::Unreadable { .. })));
     }
 }

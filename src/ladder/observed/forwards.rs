@@ -122,7 +122,7 @@ fn found_itself(evidence: &Evidence<'_>, onward: u64) -> Option<Answer> {
 
 /// Calls arrive, and none leaves, as far as anybody can tell.
 fn nowhere(evidence: &Evidence<'_>, inside: u64, onward: Option<u64>) -> Option<Answer> {
-    if onward > Some(0) {
+    if onward > Some(0) && (inside > 0 || evidence.catches_lookups()) {
         return None;
     }
     if inside == 0 {
