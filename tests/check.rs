@@ -152,6 +152,24 @@ mod a_bad_checklist {
     }
 
     #[test]
+    fn goes_on_past_a_duplicate_key_to_all_else() {
+        let said = complaints(
+            "title: T\nsteps:\n  - title: S\n    title: T\n    checks:\n      - {id: a, kind: pat, pth: /}\nsetps: []\n",
+        );
+        for wanted in [":4:5: duplicate key `title`", "`kind`, found `pat`", ":7:1: unknown field `setps`"] {
+            assert!(said.contains(wanted), "{wanted}\nin\n{said}");
+        }
+    }
+
+    #[test]
+    fn says_that_a_variable_in_braces_wants_quotes() {
+        let said = complaints(
+            "title: T\nvars: {a: /}\nsteps:\n  - title: S\n    checks:\n      - {id: a, kind: path, path: ${a}/lib}\n",
+        );
+        assert!(said.contains(":6:36: not valid YAML: ") && said.contains("wants quotes: \"${name}\""), "{said}");
+    }
+
+    #[test]
     fn says_what_was_expected_of_every_type() {
         let said = complaints(&checklist(
             "- id: [a]\n  kind: command\n  run: {}\n  env: [x]\n  stdout: '('\n  timeout: soon\n  exit: one\n- wrong\n- id: b\n  kind: path",
@@ -300,6 +318,19 @@ mod exit_statuses {
         exits(&["--skip", "bad"], 0);
         exits(&["--only", "nothing-like-it"], 4);
         exits(&["--only", "["], 2);
+    }
+
+    #[test]
+    fn are_not_touched_by_what_is_for_information_and_it_is_shown_all_the_same() {
+        let run = exits(&["--only", "fine"], 0);
+        let words = [
+            "✓ /no/such is there  fine for information [file-missing]",
+            "expected: something at /no/such",
+            "found:    nothing",
+        ];
+        for wanted in words {
+            assert!(run.stdout.contains(wanted), "{wanted}\nin\n{}", run.stdout);
+        }
     }
 
     #[test]

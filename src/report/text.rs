@@ -62,7 +62,10 @@ pub fn mark(status: Status, style: Style) -> String {
 
 /// One check: a line where it holds, all that is known where it does not. `again` runs just that check.
 pub fn outcome(out: &mut String, check: &Outcome, again: Option<&str>, style: Style) {
+    // What fails and weighs nothing has a code, and what was found says why.
+    let noted = check.status == Status::Pass && check.code.is_some();
     let word = match check.status {
+        Status::Pass if noted => " for information",
         Status::Pass => "",
         Status::Warn => " warning",
         Status::Fail => " FAILS",
@@ -78,7 +81,7 @@ pub fn outcome(out: &mut String, check: &Outcome, again: Option<&str>, style: St
     if let Some(reason) = &check.reason {
         field(out, "reason:", reason, style);
     }
-    if bad {
+    if bad || noted {
         for (name, text) in [("expected:", &check.expected), ("found:", &check.actual)] {
             if let Some(text) = text {
                 field(out, name, text, style);
