@@ -208,7 +208,7 @@ mod a_library {
     fn that_is_damaged_is_no_library_any_more() {
         let trio = Trio::new();
         fs::write(trio.path("libshim.so"), "<html>404</html>").expect("written");
-        let words = ["32768 → 16 bytes, no ELF file any more that can be read"];
+        let words = ["32768 → 16 bytes, no ELF file any more that can be read", "rebuild: it is no library any more"];
         is(&trio.drift_of("libshim.so", 1), "fail", "hash-differs", &words);
     }
 

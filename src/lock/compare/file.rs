@@ -11,6 +11,7 @@ use crate::lock::state::FileState;
 use super::Sides;
 use super::drift::{Drift, LOCK_AGAIN, mend, short};
 use super::elf::ElfChange;
+use super::rebuild::{Rebuild, built_here};
 
 /// Permission bits to write.
 const WRITE: u32 = 0o222;
@@ -23,6 +24,9 @@ impl Sides<'_> {
             self.elf(planned, was, is, change, drift);
         } else {
             other_content(was, is, drift);
+            if was.elf.is_some() && is.elf.is_none() && built_here(planned) {
+                drift.rebuild = Some(Rebuild::Yes("it is no library any more: build or install it again".to_owned()));
+            }
         }
         if was.link != is.link {
             let shown = |link: &Option<String>| link.clone().unwrap_or_else(|| "no link".to_owned());

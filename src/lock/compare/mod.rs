@@ -12,12 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::code::Code;
 
 use super::file::FILE_NAME;
-use super::plan::{Part, Plan, Planned};
+use super::plan::{Plan, Planned};
 use super::repository::{Moved, moved};
 use super::state::{State, Thing};
 use super::survey::Survey;
 use drift::LOCK_AGAIN;
 use elf::ElfChange;
+use rebuild::built_here;
 
 pub use drift::Drift;
 pub use rebuild::Rebuild;
@@ -142,8 +143,7 @@ fn gone(name: &str, was: &Thing, planned: &Planned, drift: &mut Drift) {
         Thing::Repository(_) => (Code::NotARepository, format!("a git repository at {name}")),
         _ => (Code::FileMissing, name.to_owned()),
     };
-    if code == Code::LibraryMissing && !planned.parts.contains(&Part::Runtime) && !planned.parts.contains(&Part::Client)
-    {
+    if code == Code::LibraryMissing && built_here(planned) {
         drift.rebuild = Some(Rebuild::Yes("it is gone: build or install it again".to_owned()));
     }
     drift.differs(code, was, "file gone", "build or install it again; if it is meant to be gone: xdoctor lock");

@@ -37,6 +37,11 @@ impl Display for Rebuild {
     }
 }
 
+/// Whether a library is one's own to build: a runtime and a client are somebody else's.
+pub(super) fn built_here(planned: &Planned) -> bool {
+    !planned.parts.contains(&Part::Runtime) && !planned.parts.contains(&Part::Client)
+}
+
 impl Sides<'_> {
     /// Whether a library must be built again: because its sources moved on, or because the runtime lost what it uses.
     pub(super) fn judge_rebuild(
