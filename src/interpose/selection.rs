@@ -100,6 +100,9 @@ impl Selection {
             fs::read_to_string(api).map_err(|source| SelectionError::Unreadable { file: api.to_owned(), source })?;
         let table = Api::parse(&text).map_err(|source| SelectionError::Table { file: api.to_owned(), source })?;
         let names = table.functions.iter().map(|function| function.symbol.clone()).collect();
+        if table.functions.is_empty() {
+            return Err(SelectionError::Empty);
+        }
         Selection::of(api, names, Some(table))
     }
 
@@ -170,7 +173,9 @@ mod tests {
         assert!(cuda.takes("cuFuncGetAttribute") && !cuda.takes("cuFileRead"));
         assert_eq!(cuda.api(["cuLaunchKernelEx"]).function("cuLaunchKernelEx").map(|f| f.role), Some(Role::Launch));
         assert!(Selection::parse("a[").is_err());
-        assert!(matches!(Selection::parse(""), Err(SelectionError::Empty)));
+        let table = tempfile::Builder::new().suffix(".tsv").tempfile().expect("a file");
+        let path = table.path().to_str().expect("text");
+        assert!(["", path].iter().all(|api| matches!(Selection::parse(api), Err(SelectionError::Empty))));
         for pattern in ["{hipMalloc,hipFree}", "hip[!A-L]*", "hip[^A-L]*", "hip\\*", "hipMalloc,hipFree"] {
             assert!(matches!(Selection::parse(pattern), Err(SelectionError::Foreign(_))), "{pattern}");
         }
