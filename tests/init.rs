@@ -285,6 +285,24 @@ mod where_it_writes {
     }
 
     #[test]
+    fn a_folder_that_may_not_be_read_is_named() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = scratch();
+        let closed = folder.path().join("closed");
+        fs::create_dir(&closed).expect("made");
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("closed");
+        let mut init = command(["init"]);
+        if fs::read_dir(&closed).is_ok() {
+            // Root may read all; without its capabilities it is a user as any other.
+            let mut powerless = Command::new("setpriv");
+            powerless.args(["--inh-caps=-all", "--bounding-set=-all"]).arg(init.get_program()).args(init.get_args());
+            init = powerless;
+        }
+        let run = Run::of(init.current_dir(folder.path()).output().expect("runs")).exits(4);
+        assert!(run.stderr.contains("/closed: Permission denied"), "{}", run.stderr);
+    }
+
+    #[test]
     fn what_is_there_already_is_kept_unless_forced() {
         let sample = Sample::new();
         fs::write(sample.0.path("xdoctor.yaml"), "mine").expect("written");

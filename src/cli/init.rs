@@ -52,6 +52,9 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         return Err(taken(&target));
     }
     let finds = Finds::in_folders(&folders);
+    for folder in &finds.unread {
+        output.remark(format_args!("not looked into: {folder}"));
+    }
     if finds.is_empty() {
         let all = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ");
         output.remark(format!("found no git tree, build tree, library or GPU framework in {all}: nothing to write"));

@@ -31,6 +31,8 @@ pub struct Finds {
     pub scripts: Vec<PathBuf>,
     /// GPU frameworks of a Python.
     pub frameworks: Vec<Framework>,
+    /// What could not be looked into, with the reason.
+    pub unread: Vec<String>,
 }
 
 /// A git work tree.
@@ -68,6 +70,15 @@ pub struct Framework {
     pub python: Option<PathBuf>,
 }
 
+/// The path and the system's own word; walkdir's text has more in it than a remark wants.
+fn unread(error: &walkdir::Error) -> String {
+    let path = error.path().map_or_else(|| "a folder".to_owned(), |path| path.display().to_string());
+    match error.io_error() {
+        Some(why) => format!("{path}: {why}"),
+        None => format!("{path}: {error}"),
+    }
+}
+
 impl Finds {
     /// Looks through these folders.
     pub fn in_folders(folders: &[PathBuf]) -> Finds {
@@ -77,8 +88,11 @@ impl Finds {
             let entries = WalkDir::new(folder).max_depth(DEEPEST).sort_by_file_name().into_iter();
             let kept =
                 |entry: &DirEntry| entry.depth() == 0 || !PASSED_OVER.iter().any(|name| entry.file_name() == *name);
-            for entry in entries.filter_entry(kept).filter_map(Result::ok) {
-                finds.look_at(&entry, &mut seen);
+            for entry in entries.filter_entry(kept) {
+                match entry {
+                    Ok(entry) => finds.look_at(&entry, &mut seen),
+                    Err(error) => finds.unread.push(unread(&error)),
+                }
             }
         }
         finds.settle();
