@@ -271,7 +271,11 @@ mod reports {
         reports.write("a.json", &new.to_string()).write("b.json", &old.to_string());
         let run = reports.merge(&[]).exits(0);
         assert!(run.stdout.starts_with("1 report of 1 host\n"), "{}", run.stdout);
-        assert!(run.stderr.contains("from 2020-01-01T00:00:00Z is left out: it has a newer one"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("from 2020-01-01T00:00:00Z is left out: there is one as new or newer"),
+            "{}",
+            run.stderr
+        );
         assert_eq!(reports.document(&[], 0)["superseded"][0]["host"], "n1");
     }
 

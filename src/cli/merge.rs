@@ -55,7 +55,9 @@ pub fn run(args: &Args, output: Output, wanted: Wanted) -> anyhow::Result<Exit> 
         output.complaint(format_args!("{}: {}", refused.path.display(), refused.why));
     }
     for (host, checklist, started) in &gathered.superseded {
-        output.remark(format_args!("{host}: its report of {checklist} from {started} is left out: it has a newer one"));
+        output.remark(format_args!(
+            "{host}: its report of {checklist} from {started} is left out: there is one as new or newer"
+        ));
     }
     let fleet = Fleet::of(&gathered.reports);
     let silent = silent(&args.expect, &fleet)?;
