@@ -757,3 +757,40 @@ mod kind_coverage_bindings_and_deps {
         assert_eq!((&alone["code"], &alone["expected"]), (&"missing-library".into(), &"libamdhip64.so.7".into()));
     }
 }
+
+#[test]
+fn an_empty_path_is_the_path_of_nothing_and_not_of_the_checklists_folder() {
+    let found = only("- {id: a, kind: path, path: \"\"}", 1);
+    assert_eq!(found["code"], "file-missing", "{found:#}");
+}
+
+mod reports_that_cannot_be_written {
+    use super::*;
+
+    /// Refused before anything is run, with these words.
+    #[track_caller]
+    fn refused(options: &[&str], words: &str) {
+        let folder = scratch();
+        let mark = folder.path().join("ran");
+        let checks = format!("- {{id: a, kind: command, run: [touch, {}]}}", mark.display());
+        let run = check(folder.path(), &checklist(&checks), options).exits(2);
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+        assert!(!mark.exists(), "it was run all the same");
+    }
+
+    #[test]
+    fn are_two_on_stdout() {
+        refused(&["--format", "json", "--report", "fleet=-"], "only one document can go to stdout");
+        refused(&["--report", "tap=-", "--report", "fleet=-"], "only one document can go to stdout");
+    }
+
+    #[test]
+    fn is_one_in_a_folder_that_is_not_there() {
+        refused(&["--report", "junit=/no/such/folder/report.xml"], "there is no folder /no/such/folder");
+    }
+
+    #[test]
+    fn are_two_in_one_file() {
+        refused(&["--report", "tap=x", "--report", "fleet=x"], "two reports would be written to x");
+    }
+}

@@ -215,3 +215,9 @@ fn wrong_usage_is_named_in_a_line() {
         assert_eq!(run.json()["schema"], "xdoctor/error/1", "{wrong:?}");
     }
 }
+
+#[test]
+fn a_shim_that_is_not_there_is_refused_for_that_and_not_for_what_it_would_compare() {
+    let run = xdoctor(["overhead", "--shim", "/no/such/libshim.so"]).exits(1);
+    assert!(run.stdout.contains("not measured: the shim is not in the process"), "{}", run.stdout);
+}

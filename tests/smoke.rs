@@ -401,3 +401,14 @@ fn wrong_usage_is_named_in_a_line() {
         assert!(run.stdout.is_empty() && run.stderr.contains(said), "{words:?}: {}", run.stderr);
     }
 }
+
+#[test]
+fn interception_that_was_seen_is_said_where_only_the_result_could_not_be_compared() {
+    let folder = scratch();
+    let bundle = folder.path().to_str().expect("text");
+    xdoctor(["bundle", bundle]).exits(0);
+    let (runtime, client) = (format!("{bundle}/lib/libamdhip64.so.7"), format!("{bundle}/bin/hip-matmul"));
+    let run = xdoctor(["smoke", "--no-native", "--runtime", &runtime, "--", &client]).exits(3);
+    let last = run.stdout.lines().last().expect("a verdict");
+    assert!(last.starts_with("interception seen for 12 of 12 roles; `correct` is undetermined"), "{last}");
+}

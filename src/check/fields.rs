@@ -144,10 +144,10 @@ impl<'a> Fields<'a> {
         self.reader.text(self.shaped(name, || Shape::Text)?, &format!("a text for `{name}`"))
     }
 
-    /// A path; a relative one starts from the checklist's folder.
+    /// A path; a relative one starts from the checklist's folder. An empty text is the path of nothing, not of that folder.
     pub fn path(&self, name: &'static str) -> Option<PathBuf> {
         let text = self.reader.text(self.shaped(name, || Shape::Path)?, &format!("a path for `{name}`"))?;
-        Some(self.reader.base.join(text))
+        Some(if text.is_empty() { PathBuf::new() } else { self.reader.base.join(text) })
     }
 
     /// One text, or a list of them.

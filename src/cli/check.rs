@@ -135,6 +135,7 @@ fn format_and_path(text: &str) -> Result<(ReportFormat, PathBuf), String> {
 /// # Errors
 /// A bad checklist, wrong usage, or a folder that cannot be used.
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    refuse_reports_that_cannot_be(args, output)?;
     let located = match &args.checklist {
         Some(name) => check::named(name),
         None => check::found(&std::env::current_dir().context("the working folder")?),
@@ -321,6 +322,24 @@ fn strip_colour(text: &str) -> String {
         rest = after.split_once('m').map_or("", |(_, after)| after);
     }
     plain + rest
+}
+
+/// Told before a run that may take long: stdout has room for one document, and a report needs a folder.
+fn refuse_reports_that_cannot_be(args: &Args, output: Output) -> anyhow::Result<()> {
+    let to_stdout = args.reports.iter().filter(|(_, path)| path.as_os_str() == "-").count();
+    if to_stdout + usize::from(output.format == Format::Json) > 1 {
+        bail!("only one document can go to stdout: --format json, or one --report FORMAT=-; write the others to files");
+    }
+    for (_, path) in args.reports.iter().filter(|(_, path)| path.as_os_str() != "-") {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            bail!("cannot write the report {}: there is no folder {}", path.display(), folder.display());
+        }
+        if args.reports.iter().filter(|(_, other)| other == path).count() > 1 {
+            bail!("two reports would be written to {}", path.display());
+        }
+    }
+    Ok(())
 }
 
 /// Written apart and moved into place, so that a reader never sees half a report.

@@ -17,6 +17,7 @@ use crate::code::Code;
 use crate::ladder::{Children, Climb, Deployment, Setup, climb};
 use crate::measure::{
     Admission, Bound, Experiment, Held, Lane, LaneError, Quantity, Reader, Standing, Target, Times, Unit, experiment,
+    in_vain,
 };
 use crate::probe::watch_for_interrupts;
 use crate::scratch::scratch;
@@ -209,7 +210,7 @@ fn admit(report: &mut Report, setups: &[Setup]) -> anyhow::Result<Option<Outcome
         match admission {
             Admission::Granted => continue,
             Admission::Refused(rung, diagnosis) => {
-                outcome.title = format!("lane {} was not measured: this would compare native with native", lane.name);
+                outcome.title = format!("lane {} was not measured: {}", lane.name, in_vain(rung));
                 outcome.evidence.push(format!("interception NOT proven: `{rung}` fails"));
                 fail(&mut outcome, diagnosis.code, diagnosis.expected, diagnosis.actual);
                 outcome.fix = diagnosis.fix.or(outcome.fix);

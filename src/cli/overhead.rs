@@ -10,7 +10,7 @@ use clap::value_parser;
 
 use crate::check::{Outcome, Status};
 use crate::code::Code;
-use crate::measure::{self, Admission, Broken, Limit, Metric, Overhead, Plan, Role, Standing};
+use crate::measure::{self, Admission, Broken, Limit, Metric, Overhead, Plan, Role, Standing, in_vain};
 use crate::probe::watch_for_interrupts;
 use crate::scratch::scratch;
 
@@ -112,7 +112,7 @@ fn judge(overhead: &Overhead, plan: &Plan) -> Outcome {
     match &overhead.admission {
         Admission::Granted => judge_pairs(&mut outcome, overhead, plan),
         Admission::Refused(rung, diagnosis) => {
-            outcome.title = "not measured: this would compare native with native".to_owned();
+            outcome.title = format!("not measured: {}", in_vain(*rung));
             outcome.evidence.push(format!("interception NOT proven: `{rung}` fails"));
             fail(&mut outcome, diagnosis.code, diagnosis.expected.clone(), diagnosis.actual.clone());
             outcome.fix = diagnosis.fix.clone().or(outcome.fix);

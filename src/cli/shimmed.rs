@@ -1,4 +1,4 @@
-//! The flags that say which shim stands before which runtime, for commands that measure.
+//! The flags that say which shim stands before which runtime, under what limits: for every command that runs it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::bundle;
 use crate::check::parse_duration;
 use crate::interpose::Selection;
 use crate::ladder::{Deployment, Setup};
-use crate::probe::Limits;
+use crate::probe::{Limits, parse_size};
 
 /// A shim, a runtime, and what their runs are given.
 #[derive(clap::Args)]
@@ -30,10 +30,16 @@ pub struct Shimmed {
     /// How long each run may take; of lanes, until they have printed their first latency
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME")]
     timeout: Duration,
+    /// How much memory each run may use, all its processes together, such as 8GiB [default: no limit]
+    #[arg(long, value_parser = size, value_name = "SIZE")]
+    memory_limit: Option<u64>,
+    /// How many processes each run may have at once [default: 1000]
+    #[arg(long, value_name = "N")]
+    process_limit: Option<usize>,
     /// Set a variable for every run; repeatable
     #[arg(long, value_name = "K=V", value_parser = name_and_value)]
     env: Vec<(String, String)>,
-    /// The exit status with which the command itself says that it cannot be run here
+    /// The exit status with which the command itself says that it cannot be run here; its last line on stdout is the reason
     #[arg(long, value_name = "STATUS")]
     skip_exit: Option<i32>,
     /// What must be there: without it the command fails instead of skipping
@@ -66,7 +72,7 @@ impl Shimmed {
             deploy: self.deploy,
             api: Selection::parse(&self.api)?,
             env,
-            limits: Limits { time: self.timeout, ..Limits::default() },
+            limits: self.limits(),
             require_gpu: self.require.is_some(),
             skip_exit: self.skip_exit,
             ..Setup::of_command(&shim, command, scratch)
@@ -85,6 +91,16 @@ impl Shimmed {
         bail!("{wants} needs a command of your own, after --")
     }
 
+    fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        Limits {
+            time: self.timeout,
+            memory: self.memory_limit,
+            processes: self.process_limit.unwrap_or(usual.processes),
+            ..usual
+        }
+    }
+
     /// Whether the command brings the shim in by itself, so that it never runs without.
     pub fn is_itself(&self) -> bool {
         self.deploy == Deployment::Itself
@@ -101,6 +117,10 @@ const LISTS: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];
 pub fn duration(text: &str) -> Result<Duration, String> {
     let time = parse_duration(text).filter(|time| !time.is_zero());
     time.ok_or_else(|| "expected a time such as 60s, 500ms or 2m".to_owned())
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| "expected a size such as 8GiB or 512MiB".to_owned())
 }
 
 /// A variable that xdoctor does not set itself.

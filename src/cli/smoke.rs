@@ -5,21 +5,18 @@ mod text;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use regex::Regex;
 
-use crate::bundle;
 use crate::check::{Outcome, Status};
 use crate::code::Severity;
-use crate::interpose::Selection;
-use crate::ladder::{Answer, Climb, Compare, Deployment, Setup, Step, climb};
-use crate::probe::{Limits, parse_size, watch_for_interrupts};
+use crate::ladder::{Answer, Climb, Compare, Setup, Step, climb};
+use crate::probe::watch_for_interrupts;
 use crate::scratch::scratch;
 
 use super::output::{Format, after_printing};
-use super::shimmed::{duration, name_and_value};
+use super::shimmed::Shimmed;
 use super::{Exit, Output};
 use document::document;
 use text::print;
@@ -40,30 +37,8 @@ use text::print;
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// The shim [default: the bundled one]
-    #[arg(long, value_name = "LIB")]
-    shim: Option<PathBuf>,
-    /// The runtime to forward to [default: what the command finds by itself; else the bundled CPU runtime]
-    #[arg(long, value_name = "LIB")]
-    runtime: Option<PathBuf>,
-    /// How the shim gets in front
-    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
-    deploy: Deployment,
-    /// The functions that are watched: hip, cuda, a table's file, or a pattern such as 'cl[A-Z]*'
-    #[arg(long, default_value = "hip", value_name = "NAME|FILE|GLOB")]
-    api: String,
-    /// How long each run may take
-    #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME")]
-    timeout: Duration,
-    /// How much memory each run may use, all its processes together, such as 8GiB [default: no limit]
-    #[arg(long, value_parser = size, value_name = "SIZE")]
-    memory_limit: Option<u64>,
-    /// How many processes each run may have at once [default: 1000]
-    #[arg(long, value_name = "N")]
-    process_limit: Option<usize>,
-    /// Set a variable for both runs; repeatable
-    #[arg(long, value_name = "K=V", value_parser = name_and_value)]
-    env: Vec<(String, String)>,
+    #[command(flatten)]
+    shimmed: Shimmed,
     /// What of the two runs must be equal: exit, stdout, or a value of the JSON on stdout
     #[arg(long, default_value = "exit", value_name = "WHAT")]
     compare: Compare,
@@ -79,19 +54,9 @@ pub struct Args {
     /// Leave the native run out
     #[arg(long)]
     no_native: bool,
-    /// The exit status with which the command itself says that it cannot be run here; its last line on stdout is the reason
-    #[arg(long, value_name = "STATUS")]
-    skip_exit: Option<i32>,
-    /// What must be there: without it the command fails instead of skipping
-    #[arg(long, value_parser = ["gpu"], value_name = "WHAT")]
-    require: Option<String>,
     /// The command [default: the bundled matmul]
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     command: Vec<OsString>,
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    parse_size(text).ok_or_else(|| "expected a size such as 8GiB or 512MiB".to_owned())
 }
 
 fn name_and_pattern(text: &str) -> Result<(String, Regex), String> {
@@ -104,35 +69,21 @@ fn name_and_pattern(text: &str) -> Result<(String, Regex), String> {
 /// # Errors
 /// Where the climb cannot begin.
 pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
-    refuse_what_the_bundled_client_cannot(args)?;
-    let scratch = scratch()?;
-    let bundled = scratch.path().join("bundle");
-    let default = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| bundled.join(name));
-    let runs_bundled = args.command.is_empty();
-    if args.shim.is_none() || (args.runtime.is_none() && runs_bundled) {
-        bundle::unpack(&bundled)?;
+    if args.command.is_empty() && args.compare != Compare::default() {
+        bail!("--compare needs a command of your own, after --: the bundled matmul judges its result itself");
     }
+    let scratch = scratch()?;
     if let Some(folder) = &args.keep {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot keep output in {}", folder.display()))?;
     }
     watch_for_interrupts().context("cannot watch for Ctrl-C")?;
-    let shim = default(&args.shim, "lib/libshimhip.so");
-    let runtime =
-        if runs_bundled { Some(default(&args.runtime, "lib/libamdhip64.so.7")) } else { args.runtime.clone() };
     let setup = Setup {
-        runtime,
-        deploy: args.deploy,
-        api: Selection::parse(&args.api)?,
-        env: args.env.clone(),
-        limits: limits(args),
         log: args.keep.as_ref().map(|folder| folder.join("smoke")),
         native: !args.no_native,
-        require_gpu: args.require.is_some(),
         compare: args.compare.clone(),
         expected_lines: args.expect_line.clone(),
         trace_lines: args.trace_line.clone(),
-        skip_exit: args.skip_exit,
-        ..Setup::of_command(&shim, &args.command, scratch.path())
+        ..args.shimmed.setup(scratch.path(), &args.command, &[])?
     };
     let climb = climb(&setup)?;
     let printed = match output.format {
@@ -140,35 +91,6 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         Format::Text => print(&climb, output),
     };
     after_printing(printed.map_err(Into::into), exit(&climb))
-}
-
-fn limits(args: &Args) -> Limits {
-    let usual = Limits::default();
-    Limits {
-        time: args.timeout,
-        memory: args.memory_limit,
-        processes: args.process_limit.unwrap_or(usual.processes),
-        ..usual
-    }
-}
-
-/// The bundled matmul speaks HIP, finds its libraries where the climb puts them, and judges its result itself.
-fn refuse_what_the_bundled_client_cannot(args: &Args) -> anyhow::Result<()> {
-    if !args.command.is_empty() {
-        return Ok(());
-    }
-    let wants = if args.deploy == Deployment::Itself {
-        "--deploy itself"
-    } else if args.api != "hip" {
-        "--api"
-    } else if args.compare != Compare::default() {
-        "--compare"
-    } else if args.env.iter().any(|(name, _)| matches!(name.as_str(), "LD_PRELOAD" | "LD_LIBRARY_PATH")) {
-        "--env LD_PRELOAD=… or LD_LIBRARY_PATH=…"
-    } else {
-        return Ok(());
-    };
-    bail!("{wants} needs a command: xdoctor smoke {wants} … -- COMMAND")
 }
 
 fn exit(climb: &Climb) -> Exit {

@@ -39,6 +39,11 @@ impl Interception {
         let Interception { needed, proven, .. } = self;
         match &self.stopped {
             Some(Stop::Failed(rung, code)) => format!("interception NOT proven: `{rung}` fails ({code})"),
+            Some(Stop::Undetermined(rung @ (Rung::Correct | Rung::Survives), reason))
+                if *needed > 0 && proven == needed =>
+            {
+                format!("interception seen for {proven} of {needed} roles; `{rung}` is undetermined ({reason})")
+            }
             Some(Stop::Undetermined(rung, reason)) => {
                 format!("interception NOT proven: `{rung}` is undetermined ({reason})")
             }

@@ -17,6 +17,16 @@ pub enum Admission {
     Undetermined(String),
 }
 
+/// What measuring a shim that was refused would come to.
+pub fn in_vain(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Present | Rung::Loads => "the shim is not in the process",
+        Rung::Binds | Rung::Called => "this would compare native with native",
+        Rung::Forwards => "the calls do not reach the runtime that is meant",
+        Rung::Correct | Rung::Survives => "what fails has no cost worth knowing",
+    }
+}
+
 impl Admission {
     /// By what a climb showed. That calls arrive need not be proven here, only that nothing speaks against it: a shim that keeps
     /// no counters may be measured once the client's references are seen to bind to it.

@@ -12,7 +12,7 @@ mod pairs;
 mod reading;
 mod statistics;
 
-pub use admission::Admission;
+pub use admission::{Admission, in_vain};
 pub use bound::{Bound, BoundError, Held, Sense, Target};
 pub use costs::{CallCost, Cost, call_costs, read_costs};
 pub use experiment::{Comparison, Experiment, LaneRun, Quantity, Setting, Spread, experiment};
