@@ -372,6 +372,16 @@ mod a_source_tree {
     }
 
     #[test]
+    fn that_changed_no_byte_of_what_was_built_again_leaves_it_open() {
+        let sample = Remembered::locked();
+        commit(&sample, "one");
+        touch(&sample.path("source/CMakeLists.txt"), -60);
+        touch(&sample.path("build/libshimhip.so"), 30);
+        let words = ["after its sources changed: built again to the same, or copied", "cannot be told"];
+        is(&sample.drift_of("build/libshimhip.so", 1), "warn", "drifted", &words);
+    }
+
+    #[test]
     fn of_which_only_the_commit_or_the_times_are_others_needs_no_rebuild() {
         let sample = Remembered::locked();
         sample.git(&["commit", "-q", "--amend", "-m", "Other words"]);

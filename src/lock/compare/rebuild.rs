@@ -58,7 +58,7 @@ impl Sides<'_> {
         let lost = if shim { is.elf.as_ref().and_then(|elf| self.lost_by_runtime(elf)) } else { None };
         let verdict = match self.source_moved(name, planned) {
             _ if lost.is_some() => Rebuild::Yes(lost.unwrap_or_default()),
-            Some((source, moved)) => since_sources_moved(&source, moved, changed, is),
+            Some((source, moved)) => since_sources_moved(&source, moved, was, is),
             None if changed && runtime => self.new_runtime(name),
             None if changed && client => self.new_client(planned),
             None if changed && self.changed.get(name).is_some_and(ElfChange::breaks) => {
@@ -79,6 +79,12 @@ impl Sides<'_> {
         {
             let fix = "build and install it again, check, then: xdoctor lock";
             drift.differs(Code::RebuildNeeded, format!("{name}, built for what is there now"), reason.clone(), fix);
+        }
+        if let Rebuild::Unknown(reason) = &verdict
+            && !changed
+        {
+            let fix = "if it was built again, and this is what came of it: xdoctor lock";
+            drift.differs(Code::Drifted, format!("{name}, built for what is there now"), reason.clone(), fix);
         }
         drift.rebuild = Some(verdict);
     }
@@ -164,8 +170,14 @@ fn spelled(change: &Change) -> String {
 }
 
 /// The verdict on a file whose sources are not what they were.
-fn since_sources_moved(source: &str, moved: &Moved, changed: bool, file: &FileState) -> Rebuild {
-    match (changed, moved.newest) {
+fn since_sources_moved(source: &str, moved: &Moved, was: &FileState, file: &FileState) -> Rebuild {
+    let written_again = was.modified != file.modified && moved.newest.is_some_and(|newest| newest < file.modified);
+    match (was.content != file.content, moved.newest) {
+        // A comment changes no byte of what is built; neither does a copy.
+        (false, _) if written_again => Rebuild::Unknown(format!(
+            "it has the bytes of before, written at {}, after its sources changed: built again to the same, or copied: {source}",
+            time(file.modified)
+        )),
         (false, _) => Rebuild::Yes(format!("it is the build of before: {source}")),
         (true, Some(newest)) if newest > file.modified => Rebuild::Yes(format!(
             "it was built at {}, and a source changed at {}: {source}",
