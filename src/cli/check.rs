@@ -7,21 +7,21 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use crate::bundle;
-use crate::check::{self, BadChecklist, Checklist, LocateError, Located, Options, Results, Selection, Status};
+use crate::check::{self, Checklist, Located, Options, Results, Selection, Status};
 use crate::lock;
 use crate::probe::{shell_word, watch_for_interrupts};
 use crate::report::{self, Run, Style};
 use crate::sample::Sample;
 use crate::scratch::scratch;
 
+use super::checklists::{locked, name_and_value, not_to_be_had, unusable};
 use super::exit::ExitStyle;
-use super::lock::locked;
 use super::output::{Format, after_printing};
-use super::{Exit, Output, Unusable};
+use super::{Exit, Output};
 
 /// Run a checklist: the one given, one bundled by name, else xdoctor.yaml here or above, else the bundled self-check
 ///
@@ -115,11 +115,6 @@ enum ReportFormat {
     Fleet,
     /// One page for a browser, with the ladder, coverage and bindings as pictures
     Html,
-}
-
-pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn format_and_path(text: &str) -> Result<(ReportFormat, PathBuf), String> {
@@ -223,26 +218,6 @@ fn this_host() -> String {
 
 fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// The checklist as the file to blame, unless what was named is no file at all.
-pub(super) fn not_to_be_had(error: LocateError) -> anyhow::Error {
-    let file = match &error {
-        LocateError::Unreadable { path, .. } | LocateError::Untrusted { path, .. } => std::path::absolute(path).ok(),
-        LocateError::Unknown { .. } => None,
-    };
-    anyhow!(Unusable { message: error.to_string(), file, line: None, column: None })
-}
-
-/// The first complaint's place stands for all of them in JSON; the message holds them all.
-pub(super) fn unusable(bad: BadChecklist) -> anyhow::Error {
-    let first = bad.complaints.first();
-    anyhow!(Unusable {
-        message: bad.to_string(),
-        file: first.map(|complaint| complaint.file.clone()),
-        line: first.map(|complaint| complaint.place.line),
-        column: first.map(|complaint| complaint.place.column),
-    })
 }
 
 /// What counts as a failure besides one.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::check::{Checklist, FILE_NAME, Source};
 use crate::init::{Finds, Written, checklist};
 
-use super::check::unusable;
+use super::checklists::unusable;
 use super::output::after_printing;
 use super::{Exit, Format, Output, Unusable};
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::check::{self, Checklist, Located, Source};
 use crate::lock::{self, Comparison, LockError, Plan, Rebuild, Survey, Thing};
 
-use super::check::{name_and_value, not_to_be_had, unusable};
+use super::checklists::{locked, name_and_value, not_to_be_had, unusable};
 use super::output::after_printing;
 use super::{Exit, Format, Output, Unusable};
 
@@ -102,12 +102,6 @@ fn before(source: &Source, force: bool) -> anyhow::Result<Option<lock::Lock>> {
         Err(LockError::Damaged { .. }) if force => Ok(None),
         Err(error) => Err(locked(error)),
     }
-}
-
-/// The lock as the file to blame.
-pub(super) fn locked(error: LockError) -> anyhow::Error {
-    let (LockError::Damaged { path, .. } | LockError::Read { path, .. } | LockError::Write { path, .. }) = &error;
-    anyhow!(Unusable { message: error.to_string(), file: Some(path.clone()), line: None, column: None })
 }
 
 /// What was done.

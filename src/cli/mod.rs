@@ -3,6 +3,7 @@
 mod bindings;
 mod bundle;
 mod check;
+mod checklists;
 mod codes;
 mod completions;
 mod concurrent;

@@ -24,10 +24,10 @@ pub struct Shimmed {
     /// How the shim gets in front
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     deploy: Deployment,
-    /// The functions that are watched while interception is proven: hip, cuda, a table's file, or a pattern
+    /// The functions that are watched: hip, cuda, a table's file, or a pattern such as 'cl[A-Z]*'
     #[arg(long, default_value = "hip", value_name = "NAME|FILE|GLOB")]
     api: String,
-    /// How long each run may take; of lanes, until they have printed their first latency
+    /// How long each run may take (a lane: until its first latency)
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "TIME")]
     timeout: Duration,
     /// How much memory each run may use, all its processes together, such as 8GiB [default: no limit]

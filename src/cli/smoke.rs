@@ -23,13 +23,13 @@ use text::print;
 
 /// Climb the evidence ladder for a shim: present, loads, binds, called, forwards, correct, survives
 ///
-/// The command runs natively, then under the shim, both times observed: who calls which function of the API in
-/// which library, how often, whatever shim and program they are. What the loader model says is held against it.
-/// Without a command it is the bundled matmul that runs.
+/// The command runs natively, then under the shim, both times observed: who calls which function
+/// of the API in which library, how often, whatever shim and program they are. What the loader
+/// model says is held against it. Without a command it is the bundled matmul that runs.
 ///
 /// Examples:
-///   xdoctor smoke                                               the bundled shim before the CPU runtime
-///   xdoctor smoke --shim ./libshimhip.so                        yours before the CPU runtime
+///   xdoctor smoke                              the bundled shim before the CPU runtime
+///   xdoctor smoke --shim ./libshimhip.so       yours before the CPU runtime
 ///   xdoctor smoke --shim S --runtime /opt/rocm/lib/libamdhip64.so.6
 ///   xdoctor smoke --shim S --compare json:/loss -- python3 train.py
 ///   xdoctor smoke --shim S --api cuda -- python3 -c 'import torch'
