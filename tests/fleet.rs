@@ -301,7 +301,7 @@ mod slurm_prolog {
         nodes.driver("here", Driver::Missing);
         assert!(prolog(&nodes, "--no-such-flag", 0).contains("unexpected argument '--no-such-flag'"));
         assert!(prolog(&nodes, "--format sarif", 0).contains("no such --format"));
-        assert!(prolog(&nodes, "--report fleet=/nowhere/x", 0).contains("cannot write in /nowhere"));
+        assert!(prolog(&nodes, "--report fleet=/nowhere/x", 0).contains("there is no folder /nowhere"));
         fs::write(nodes.at("node.yaml"), "title: [").expect("written");
         assert!(prolog(&nodes, "", 0).contains("node.yaml:"));
         fs::remove_file(nodes.at("node.yaml")).expect("removed");

@@ -299,10 +299,14 @@ fn strip_colour(text: &str) -> String {
     plain + rest
 }
 
-/// Told before a run that may take long: stdout has room for one document, and a report needs a folder.
+/// Told before a run that may take long: a document on stdout stands alone there (only text and annotations, which are lines
+/// for people and for GitHub, share it), and a report needs a folder.
 fn refuse_reports_that_cannot_be(args: &Args, output: Output) -> anyhow::Result<()> {
-    let to_stdout = args.reports.iter().filter(|(_, path)| path.as_os_str() == "-").count();
-    if to_stdout + usize::from(output.format == Format::Json) > 1 {
+    let to_stdout = args.reports.iter().filter(|(_, path)| path.as_os_str() == "-").map(|(format, _)| format);
+    let (lines, documents): (Vec<&ReportFormat>, Vec<&ReportFormat>) =
+        to_stdout.partition(|format| matches!(format, ReportFormat::Text | ReportFormat::Github));
+    let documents = documents.len() + usize::from(output.format == Format::Json);
+    if documents > 1 || (documents == 1 && !lines.is_empty()) {
         bail!("only one document can go to stdout: --format json, or one --report FORMAT=-; write the others to files");
     }
     for (_, path) in args.reports.iter().filter(|(_, path)| path.as_os_str() != "-") {
