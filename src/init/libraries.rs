@@ -36,7 +36,7 @@ pub struct Elf {
     /// Where it lies, by the name that ld.so would open where there is such a link.
     pub path: PathBuf,
     /// What it offers and asks for.
-    pub library: Library,
+    pub facts: Library,
     /// What it is to the others.
     pub role: Role,
 }
@@ -54,7 +54,7 @@ impl Elf {
         }
         let read = Library::read(path).ok()?;
         let role = role(&read, name);
-        (library || role == Role::Client).then(|| Elf { path: by_soname(path, &read), library: read, role })
+        (library || role == Role::Client).then(|| Elf { path: by_soname(path, &read), facts: read, role })
     }
 
     /// What checks about it are called: its name without the endings.

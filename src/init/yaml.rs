@@ -197,7 +197,7 @@ impl Writer {
             };
             self.remark(what);
             if self.check(file.stem(), "library", Some(&file.path))
-                && let Some(soname) = &file.library.soname
+                && let Some(soname) = &file.facts.soname
             {
                 self.field("soname", quoted(soname));
             }
@@ -214,7 +214,7 @@ impl Writer {
         self.step("Symbol versioning");
         for shim in finds.of(Role::Shim) {
             self.exports(shim, finds);
-            for neighbour in finds.of(Role::Other).filter(|other| shim.library.needed.contains(&other.library.name())) {
+            for neighbour in finds.of(Role::Other).filter(|other| shim.facts.needed.contains(&other.facts.name())) {
                 self.remark("what the shim needs must not be hidden by the shim's version script");
                 if self.check(&format!("{}.symbols", neighbour.stem()), "symbols", Some(&neighbour.path)) {
                     self.field("lacks_api", "hip");
@@ -231,7 +231,7 @@ impl Writer {
     fn exports(&mut self, shim: &Elf, finds: &Finds) {
         self.remark("each function must stand in the runtime's version node: ld.so silently passes over any other");
         if self.check(&format!("{}.symbols", shim.stem()), "symbols", Some(&shim.path)) {
-            match expect::of(&shim.library, Api::hip()) {
+            match expect::of(&shim.facts, Api::hip()) {
                 Expected::WholeApi => self.field("api", "hip"),
                 Expected::Functions(functions) => self.list("defines", &functions),
             }
@@ -298,7 +298,7 @@ impl Writer {
 
 /// Whether a shim needs it.
 fn serves(file: &Elf, finds: &Finds) -> bool {
-    finds.of(Role::Shim).any(|shim| shim.library.needed.contains(&file.library.name()))
+    finds.of(Role::Shim).any(|shim| shim.facts.needed.contains(&file.facts.name()))
 }
 
 /// The runtime beside the shim, else any.

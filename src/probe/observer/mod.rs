@@ -18,7 +18,8 @@ pub use rows::Row;
 /// An observer, set up for one command and all the processes that come of it.
 #[derive(Clone, Debug)]
 pub struct Observer {
-    library: PathBuf,
+    /// The audit library's file.
+    auditor: PathBuf,
     folder: PathBuf,
 }
 
@@ -52,13 +53,13 @@ impl Observer {
         fs::create_dir_all(folder).map_err(failed)?;
         let folder = folder.canonicalize().map_err(failed)?;
         fs::write(folder.join("api"), names.join("\n")).map_err(failed)?;
-        Ok(Observer { library: library.to_owned(), folder })
+        Ok(Observer { auditor: library.to_owned(), folder })
     }
 
     /// The child, observed.
     #[must_use]
     pub fn watch(&self, child: Child) -> Child {
-        child.env("LD_AUDIT", &self.library).env("XDOCTOR_OBSERVER", &self.folder)
+        child.env("LD_AUDIT", &self.auditor).env("XDOCTOR_OBSERVER", &self.folder)
     }
 
     /// What has been observed up to now.
