@@ -46,28 +46,34 @@ impl Model {
 
 /// Models every program that was seen to hold a client, and compares.
 pub(super) fn of(evidence: &Evidence<'_>, environment: &Environment) -> Model {
+    let images = images(evidence);
     let mut prediction = Model::default();
-    let mut programs = BTreeSet::new();
-    let clients: BTreeSet<&Path> = evidence.clients.iter().map(|client| client.path.as_path()).collect();
-    for image in evidence.shimmed.observation.images.iter().filter(|image| !image.forked) {
-        let holds = image.objects.iter().any(|object| clients.contains(object.path.as_path()));
-        let Some(program) = image.program().filter(|_| holds) else { continue };
-        if programs.insert(program.to_owned()) {
-            for deepbind in [false, true] {
-                match bindings(evidence, image, program, environment, deepbind) {
-                    Ok((bound, _)) if deepbind => prediction.bound_deeply.extend(bound),
-                    Ok((bound, at_start)) => {
-                        prediction.bound.extend(bound);
-                        prediction.at_start.extend(at_start);
-                    }
-                    Err(why) if !deepbind => prediction.said.unpredicted.push(why),
-                    Err(_) => {}
-                }
+    for (program, image) in &images {
+        match bindings(evidence, image, program, environment, false) {
+            Ok((bound, at_start)) => {
+                prediction.bound.extend(bound);
+                prediction.at_start.extend(at_start);
             }
+            Err(why) => prediction.said.unpredicted.push(why),
         }
     }
-    compare(evidence, &mut prediction);
+    // RTLD_DEEPBIND is only ever asked for as the cause of a binding that was not foreseen.
+    if !compare(evidence, &mut prediction) {
+        let deeply =
+            images.iter().filter_map(|(program, image)| bindings(evidence, image, program, environment, true).ok());
+        prediction.bound_deeply = deeply.flat_map(|(bound, _)| bound).collect();
+    }
     prediction
+}
+
+/// Every program that was seen to hold a client, once, with the first image of it.
+fn images<'e>(evidence: &'e Evidence<'_>) -> Vec<(&'e Path, &'e Image)> {
+    let mut programs = BTreeSet::new();
+    let clients: BTreeSet<&Path> = evidence.clients.iter().map(|client| client.path.as_path()).collect();
+    let started = evidence.shimmed.observation.images.iter().filter(|image| !image.forked);
+    let holding = started.filter(|image| image.objects.iter().any(|object| clients.contains(object.path.as_path())));
+    let named = holding.filter_map(|image| Some((image.program()?, image)));
+    named.filter(|(program, _)| programs.insert(program.to_owned())).collect()
 }
 
 /// Where the model binds every client's references in this image: its program at start, then what it opened, in its order.
@@ -147,10 +153,13 @@ impl<'n> Table<'n> {
     }
 }
 
-fn compare(evidence: &Evidence<'_>, prediction: &mut Model) {
+/// Whether all that was seen of the clients had been foreseen.
+fn compare(evidence: &Evidence<'_>, prediction: &mut Model) -> bool {
+    let mut foreseen = true;
     let seen = evidence.rows.iter().map(|(row, _)| row).filter(|row| row.via == Via::Plt && row.reason.is_none());
     for row in seen {
         let Some(predicted) = prediction.provider(&row.caller, &row.symbol).map(|path| path.map(Path::to_owned)) else {
+            foreseen &= !evidence.clients.iter().any(|client| client.path == row.caller);
             continue;
         };
         prediction.said.compared += 1;
@@ -168,4 +177,5 @@ fn compare(evidence: &Evidence<'_>, prediction: &mut Model) {
             prediction.said.differences.push(difference);
         }
     }
+    foreseen && prediction.said.differences.is_empty()
 }
