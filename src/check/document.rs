@@ -104,11 +104,7 @@ impl Reading {
             problems.push(Problem { place: root.place, message });
         }
         let reader = Reader::new(&variables, &file.source.base);
-        let head = Fields::new(&reader, root, "a checklist").map(|fields| {
-            let head = head(&fields);
-            fields.finish();
-            head
-        });
+        let head = Fields::whole(&reader, root, "a checklist", head);
         problems.extend(reader.finish());
         let (title, nodes) = head?;
         let mut steps = Vec::new();
@@ -131,11 +127,7 @@ impl Reading {
         steps: &mut Vec<Step>,
     ) {
         let reader = Reader::new(variables, &file.source.base);
-        let include = Fields::new(&reader, node, "an include").map(|fields| {
-            let include = include::read(&fields);
-            fields.finish();
-            include
-        });
+        let include = Fields::whole(&reader, node, "an include", include::read);
         problems.extend(reader.finish());
         let Some(include) = include else { return };
         let Some((target, place)) = include.target else { return };
@@ -173,11 +165,7 @@ impl Reading {
         for combination in &combinations(file, variables, node, problems) {
             let variables = scoped(variables, combination);
             let reader = Reader::new(&variables, &file.source.base);
-            let head = Fields::new(&reader, node, "a step").map(|fields| {
-                let head = step_head(&fields);
-                fields.finish();
-                head
-            });
+            let head = Fields::whole(&reader, node, "a step", step_head);
             problems.extend(reader.finish());
             let Some((title, when, Some(nodes))) = head else { continue };
             let when = both(&file.when, when);

@@ -82,6 +82,19 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Reads all of `node`, and complains of what `read` did not ask for.
+    pub fn whole<T>(
+        reader: &'a Reader<'a>,
+        node: &'a Node,
+        what: &str,
+        read: impl FnOnce(&Fields<'a>) -> T,
+    ) -> Option<T> {
+        let fields = Fields::new(reader, node, what)?;
+        let value = read(&fields);
+        fields.finish();
+        Some(value)
+    }
+
     /// The reader behind this mapping.
     pub fn reader(&self) -> &'a Reader<'a> {
         self.reader

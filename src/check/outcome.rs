@@ -103,6 +103,21 @@ impl Outcome {
             exhibits: Vec::new(),
         }
     }
+
+    /// Makes it a failure, mended as the code's page says.
+    pub fn fail(&mut self, code: Code, expected: String, actual: String) {
+        self.status = Status::Fail;
+        self.code = Some(code);
+        self.expected = Some(expected);
+        self.actual = Some(actual);
+        self.fix = code.page().map(|page| page.mend.clone());
+    }
+
+    /// Leaves it open, for this reason.
+    pub fn leave_open(&mut self, reason: String) {
+        self.status = Status::Undetermined;
+        self.reason = Some(reason);
+    }
 }
 
 /// What came of one step.

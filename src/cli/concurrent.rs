@@ -212,7 +212,7 @@ fn admit(report: &mut Report, setups: &[Setup]) -> anyhow::Result<Option<Outcome
             Admission::Refused(rung, diagnosis) => {
                 outcome.title = format!("lane {} was not measured: {}", lane.name, in_vain(rung));
                 outcome.evidence.push(format!("interception NOT proven: `{rung}` fails"));
-                fail(&mut outcome, diagnosis.code, diagnosis.expected, diagnosis.actual);
+                outcome.fail(diagnosis.code, diagnosis.expected, diagnosis.actual);
                 outcome.fix = diagnosis.fix.or(outcome.fix);
             }
             Admission::Skipped(code, reason) => {
@@ -221,7 +221,7 @@ fn admit(report: &mut Report, setups: &[Setup]) -> anyhow::Result<Option<Outcome
             }
             Admission::Undetermined(reason) => {
                 outcome.title = format!("lane {} was not measured", lane.name);
-                (outcome.status, outcome.reason) = (Status::Undetermined, Some(reason));
+                outcome.leave_open(reason);
             }
         }
         return Ok(Some(outcome));
@@ -286,10 +286,8 @@ fn broken(error: &LaneError) -> Outcome {
         _ => None,
     };
     match code {
-        Some(code) => {
-            fail(&mut outcome, code, "programs that serve until they are ended".to_owned(), error.to_string())
-        }
-        None => (outcome.status, outcome.reason) = (Status::Undetermined, Some(error.to_string())),
+        Some(code) => outcome.fail(code, "programs that serve until they are ended".to_owned(), error.to_string()),
+        None => outcome.leave_open(error.to_string()),
     }
     outcome
 }
@@ -300,7 +298,7 @@ fn of_bound(bound: &Bound, lane: Option<&LaneArg>, held: Option<&Held>, report: 
     let what = format!("{} of lane {name}", bound.quantity.name());
     let Some(Held { measured, standing }) = held else {
         outcome.title = what;
-        (outcome.status, outcome.reason) = (Status::Undetermined, Some("nothing was measured".to_owned()));
+        outcome.leave_open("nothing was measured".to_owned());
         return outcome;
     };
     let show = |value| target(bound, value);
@@ -314,7 +312,7 @@ fn of_bound(bound: &Bound, lane: Option<&LaneArg>, held: Option<&Held>, report: 
         }
         Standing::Missed => {
             outcome.title = format!("{what} together is not as bound");
-            fail(&mut outcome, Code::BoundMissed, bound.to_string(), found);
+            outcome.fail(Code::BoundMissed, bound.to_string(), found);
         }
         Standing::Open => {
             outcome.title = format!("{what} together");
@@ -337,20 +335,6 @@ fn target(bound: &Bound, value: f64) -> String {
     }
 }
 
-fn fail(outcome: &mut Outcome, code: Code, expected: String, actual: String) {
-    outcome.status = Status::Fail;
-    outcome.code = Some(code);
-    outcome.expected = Some(expected);
-    outcome.actual = Some(actual);
-    outcome.fix = code.page().map(|page| page.mend.clone());
-}
-
 fn exit(outcomes: &[Outcome]) -> Exit {
-    let of = |outcome: &Outcome| match outcome.status {
-        Status::Pass | Status::Skip => Exit::Holds,
-        Status::Warn => Exit::Warns,
-        Status::Fail => Exit::Fails,
-        Status::Undetermined => Exit::Undetermined,
-    };
-    outcomes.iter().map(of).fold(Exit::Holds, Exit::and)
+    outcomes.iter().map(|outcome| Exit::from(outcome.status)).fold(Exit::Holds, Exit::and)
 }

@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+use crate::check::Status;
+
 /// `--exit-style`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ExitStyle {
@@ -27,6 +29,17 @@ pub enum Exit {
     Undetermined,
     /// Nothing was selected.
     NothingSelected,
+}
+
+impl From<Status> for Exit {
+    fn from(status: Status) -> Exit {
+        match status {
+            Status::Pass | Status::Skip => Exit::Holds,
+            Status::Warn => Exit::Warns,
+            Status::Fail => Exit::Fails,
+            Status::Undetermined => Exit::Undetermined,
+        }
+    }
 }
 
 impl Exit {

@@ -97,13 +97,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         Format::Json => output.json(&document::Document::new(&overhead, &plan, &outcome)),
         Format::Text => text::print(&overhead, &plan, &outcome, output),
     };
-    let exit = match outcome.status {
-        Status::Pass | Status::Skip => Exit::Holds,
-        Status::Warn => Exit::Warns,
-        Status::Fail => Exit::Fails,
-        Status::Undetermined => Exit::Undetermined,
-    };
-    after_printing(printed.map_err(Into::into), exit)
+    after_printing(printed.map_err(Into::into), Exit::from(outcome.status))
 }
 
 /// What it all comes to.
@@ -114,13 +108,13 @@ fn judge(overhead: &Overhead, plan: &Plan) -> Outcome {
         Admission::Refused(rung, diagnosis) => {
             outcome.title = format!("not measured: {}", in_vain(*rung));
             outcome.evidence.push(format!("interception NOT proven: `{rung}` fails"));
-            fail(&mut outcome, diagnosis.code, diagnosis.expected.clone(), diagnosis.actual.clone());
+            outcome.fail(diagnosis.code, diagnosis.expected.clone(), diagnosis.actual.clone());
             outcome.fix = diagnosis.fix.clone().or(outcome.fix);
         }
         Admission::Skipped(code, reason) => {
             (outcome.status, outcome.code, outcome.reason) = (Status::Skip, *code, Some(reason.clone()));
         }
-        Admission::Undetermined(reason) => undetermined(&mut outcome, format!("nothing was measured: {reason}")),
+        Admission::Undetermined(reason) => outcome.leave_open(format!("nothing was measured: {reason}")),
     }
     outcome
 }
@@ -132,17 +126,16 @@ fn judge_pairs(outcome: &mut Outcome, overhead: &Overhead, plan: &Plan) {
         let reason = format!("{broken}, after {done} of {} pairs", plan.pairs);
         return match broken {
             Broken::Ended { role: Role::Shimmed, ending, .. } => {
-                fail(
-                    outcome,
+                outcome.fail(
                     ending.code().unwrap_or(Code::CommandFailed),
                     "a shimmed run that ends well, as the native one does".to_owned(),
                     reason,
                 );
             }
-            _ => undetermined(outcome, reason),
+            _ => outcome.leave_open(reason),
         };
     }
-    let Some(ratio) = &overhead.ratio else { return undetermined(outcome, "no pair was measured".to_owned()) };
+    let Some(ratio) = &overhead.ratio else { return outcome.leave_open("no pair was measured".to_owned()) };
     let found = format!("{}, 95% interval {} to {}", percent(ratio.median), percent(ratio.low), percent(ratio.high));
     match plan.standing(ratio) {
         Standing::Holds => {
@@ -152,31 +145,15 @@ fn judge_pairs(outcome: &mut Outcome, overhead: &Overhead, plan: &Plan) {
         }
         Standing::Missed => {
             outcome.title = format!("the shim costs more than the limit of {limit}");
-            fail(outcome, Code::Overhead, format!("at most {limit} more than without the shim"), found);
+            outcome.fail(Code::Overhead, format!("at most {limit} more than without the shim"), found);
         }
         Standing::Open => {
             let wanted = plan.pairs_wanted(ratio);
-            undetermined(
-                outcome,
-                format!(
-                    "{found}: the limit of {limit} lies inside the interval, so these {} pairs cannot tell. Measure where \
+            outcome.leave_open(format!(
+                "{found}: the limit of {limit} lies inside the interval, so these {} pairs cannot tell. Measure where \
                      nothing else runs; from the scatter seen, --pairs {wanted} would probably decide",
-                    plan.pairs
-                ),
-            );
+                plan.pairs
+            ));
         }
     }
-}
-
-fn fail(outcome: &mut Outcome, code: Code, expected: String, actual: String) {
-    outcome.status = Status::Fail;
-    outcome.code = Some(code);
-    outcome.expected = Some(expected);
-    outcome.actual = Some(actual);
-    outcome.fix = code.page().map(|page| page.mend.clone());
-}
-
-fn undetermined(outcome: &mut Outcome, reason: String) {
-    outcome.status = Status::Undetermined;
-    outcome.reason = Some(reason);
 }

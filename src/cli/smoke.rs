@@ -94,13 +94,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
 }
 
 fn exit(climb: &Climb) -> Exit {
-    let of = |step: &Step| match outcome(step).status {
-        Status::Pass | Status::Skip => Exit::Holds,
-        Status::Warn => Exit::Warns,
-        Status::Fail => Exit::Fails,
-        Status::Undetermined => Exit::Undetermined,
-    };
-    climb.steps.iter().map(of).fold(Exit::Holds, Exit::and)
+    climb.steps.iter().map(|step| Exit::from(outcome(step).status)).fold(Exit::Holds, Exit::and)
 }
 
 /// A rung as a report has it.

@@ -125,7 +125,3 @@ fn counts(source: &Source, symbols: &Symbols<'_>) -> Vec<usize> {
     let of = |index: u16| by_index.get(usize::from(index)).copied().unwrap_or(0);
     definitions.iter().map(|definition| of(definition.index)).collect()
 }
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

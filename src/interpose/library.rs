@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::elf::{Binding, ElfError, Image, Mapped, SymbolKind, escape};
+use crate::elf::{Binding, ElfError, Image, Mapped, SymbolKind, escape, hex};
 
 /// The dynamic exports and references of one ELF file, read once.
 #[derive(Clone, Debug)]
@@ -96,7 +96,7 @@ impl Library {
         Ok(Library {
             path: path.to_owned(),
             soname: image.soname().map(text),
-            build_id: image.build_id().map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect()),
+            build_id: image.build_id().map(hex),
             needed: image.needed().map(text).collect(),
             rpath: image.rpath().map(text),
             runpath: image.runpath().map(text),

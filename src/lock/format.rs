@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::interpose::{Abi, Name, Versioning};
 
 use super::definition;
-use super::hash::{Hashed, hex};
+use super::hash::Hashed;
 use super::state::{Crowd, Dirty, Elf, Entry, FileState, Many, RepositoryState, State, Thing, TreeState};
+use crate::elf::hex;
 
 /// The version of the format; a lock of a later one is not read.
 const VERSION: u32 = 1;
@@ -180,7 +181,7 @@ pub(super) fn text(checklist: &str, state: &State) -> Result<String, serde_json:
 
 fn checksum(text: &str) -> String {
     use sha2::{Digest, Sha256};
-    hex(&Sha256::digest(text.as_bytes()))
+    hex(Sha256::digest(text.as_bytes()))
 }
 
 fn thing_lines(name: &str, thing: &Thing, lines: &mut Vec<Line>) {

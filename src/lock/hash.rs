@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
+use crate::elf::hex;
+
 use crate::probe::interrupted;
 
 /// Bytes read at once: few system calls, and what was read is still in the core's cache when it is hashed.
@@ -54,7 +56,7 @@ pub fn sha256(path: &Path) -> io::Result<Hashed> {
     if stamp(&before) != stamp(&file.metadata()?) || size != before.len() {
         return Err(io::Error::other("it changed while it was read"));
     }
-    Ok(Hashed { sha256: hex(&hasher.finalize()), size })
+    Ok(Hashed { sha256: hex(hasher.finalize()), size })
 }
 
 /// What a write changes.
@@ -78,10 +80,6 @@ pub fn sha256_all(paths: &[PathBuf]) -> Vec<io::Result<Hashed>> {
     answers.into_iter().map(|answer| answer.into_inner().unwrap_or_else(unasked)).collect()
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// SHA-256 of lines, for what is too long to be remembered whole.
 pub(super) fn sha256_of_lines(lines: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let mut hasher = Sha256::new();
@@ -89,7 +87,7 @@ pub(super) fn sha256_of_lines(lines: impl IntoIterator<Item = impl AsRef<str>>) 
         hasher.update(line.as_ref());
         hasher.update(b"\n");
     }
-    hex(&hasher.finalize())
+    hex(hasher.finalize())
 }
 
 #[cfg(test)]

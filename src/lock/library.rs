@@ -7,8 +7,9 @@ use crate::elf::{ElfError, Image, Mapped, Symbols, escape};
 use crate::interpose::{Abi, Api};
 
 use super::definition;
-use super::hash::{hex, sha256_of_lines};
+use super::hash::sha256_of_lines;
 use super::state::{Crowd, Elf, Many};
+use crate::elf::hex;
 
 /// Names in one node beyond which only their number and hash are remembered. The API of a GPU runtime has hundreds;
 /// a framework's library can export a million that nobody asks for by version.

@@ -158,11 +158,12 @@ impl Ended {
 
     /// The last line on stderr that says something, for messages.
     pub fn last_word(&self) -> Option<String> {
-        let text = self.stderr.text();
-        text.lines()
-            .rev()
-            .find(|line| !line.trim().is_empty())
-            .map(|line| crate::elf::escape(line.as_bytes()).to_string())
+        self.stderr.last_line()
+    }
+
+    /// The reason that a command gives for not running here: its last line on stdout, else how it ended.
+    pub fn own_reason(&self) -> String {
+        self.stdout.last_line().unwrap_or_else(|| self.ending.to_string())
     }
 }
 

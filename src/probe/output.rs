@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use crate::elf::hex;
+
 /// What came out of one stream.
 #[derive(Clone, Debug, Default)]
 pub struct Captured {
@@ -25,9 +27,16 @@ impl Captured {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
+    /// The last line that says something, for messages.
+    pub fn last_line(&self) -> Option<String> {
+        let text = self.text();
+        let last = text.lines().rev().find(|line| !line.trim().is_empty());
+        last.map(|line| crate::elf::escape(line.as_bytes()).to_string())
+    }
+
     /// SHA-256 of the bytes kept, in hexadecimal.
     pub fn sha256(&self) -> String {
-        Sha256::digest(&self.bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(Sha256::digest(&self.bytes))
     }
 }
 

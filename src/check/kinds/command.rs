@@ -118,10 +118,7 @@ impl CommandCheck {
 
     /// The reason is the command's own: its last line on stdout.
     fn skip(&self, ended: &Ended, context: &Context<'_>) -> Finding {
-        let text = ended.stdout.text();
-        let last = text.lines().rev().find(|line| !line.trim().is_empty());
-        let reason =
-            last.map_or_else(|| ended.ending.to_string(), |line| crate::elf::escape(line.as_bytes()).to_string());
+        let reason = ended.own_reason();
         let no_device = reason.contains("device");
         if no_device && context.require_gpu {
             return Finding::violation(Diagnosis::new(Code::DeviceMissing, "a device (--require gpu)", reason));

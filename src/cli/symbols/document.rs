@@ -2,7 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Args, Listing, hex};
+use super::{Args, Listing};
+use crate::elf::hex;
 use crate::elf::{Binding, Class, Escaped, Sections, Symbol, SymbolKind, Visibility, demangle, escape};
 
 /// The whole document.

@@ -7,7 +7,8 @@ use std::os::fd::AsFd;
 
 use rayon::prelude::*;
 
-use super::{Args, Listing, hex};
+use super::{Args, Listing};
+use crate::elf::hex;
 use crate::elf::{Class, Definition, Symbol, demangle, escape};
 
 /// Deeper nodes are indented no further: a chain may be thousands of nodes long.

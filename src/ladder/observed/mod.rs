@@ -98,9 +98,7 @@ fn hopeless(
 
 /// The command's own reason not to run here: its last line on stdout.
 fn declined(ended: &Ended, setup: &Setup) -> Answer {
-    let text = ended.stdout.text();
-    let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    let reason = last.map_or_else(|| ended.ending.to_string(), |line| crate::elf::escape(line.as_bytes()).to_string());
+    let reason = ended.own_reason();
     if reason.contains("device") {
         Answer::without_device(&reason, setup.require_gpu)
     } else {
