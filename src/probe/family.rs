@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getsid, kill_process, kill_process_group, pidfd_open,
-    pidfd_send_signal, set_child_subreaper, waitid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, pidfd_open, pidfd_send_signal,
+    set_child_subreaper, waitid,
 };
 
 use super::exit::Exit;
@@ -218,7 +218,9 @@ impl Drop for Family {
 /// younger than the oldest run. (Whoever uses this module as a library and starts children in sessions of their own
 /// while a run is on would see them taken for orphans.)
 fn adopted(leaders: &Leaders) -> Vec<Stat> {
-    let session = getsid(None).map_or(0, |session| session.as_raw_nonzero().get().unsigned_abs());
+    // Not by getsid(2) of a library that takes 0 for no id: in a PID namespace whose session was begun outside it, as
+    // containers have it, 0 is the session's id for this process and for all that never left it.
+    let Some(Stat { session, .. }) = Stat::of(std::process::id()) else { return Vec::new() };
     let ours = children(std::process::id()).into_iter().filter(|pid| !leaders.start.contains_key(pid));
     ours.filter_map(Stat::of).filter(|stat| stat.session != session && stat.start >= leaders.first).collect()
 }
