@@ -1,5 +1,6 @@
 //! A run leaves nothing behind: no process, wherever it went, no zombie, no file. And it touches nobody else's.
 
+mod support;
 #[path = "support/xdoctor.rs"]
 mod xdoctor;
 
@@ -98,6 +99,45 @@ fn the_time_limit_ends_daemons_of_daemons() {
     assert_eq!(ended.ending, Ending::TimeLimit);
     pids.assert_gone("inner");
     pids.assert_gone("outer");
+}
+
+/// Whether this process, too, has its session outside the PID namespace, where a session's id is 0.
+fn session_is_outside() -> bool {
+    let stat = fs::read_to_string("/proc/self/stat").expect("proc");
+    stat.rsplit_once(") ").expect("a name").1.split(' ').nth(3) == Some("0")
+}
+
+#[test]
+fn in_a_container_whose_session_began_outside_it_runs_end_with_their_daemons_as_anywhere() {
+    // Not a root's test only: whoever is not root gets a user namespace.
+    let outside = || {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--map-root-user", "--pid", "--fork", "--mount-proc"]);
+        unshare
+    };
+    let here = session_is_outside();
+    let can = here || outside().arg("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    if !support::require(can, "PID namespace to be had") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("scratch");
+    let daemon = "setsid --fork sleep 603\nuntil pgrep -fx 'sleep 603' > pid; do sleep 0.01; done\n";
+    fs::write(folder.path().join("daemon.sh"), daemon).expect("written");
+    let text =
+        "title: T\nsteps:\n  - title: S\n    checks:\n      - {id: daemon, kind: command, run: [sh, daemon.sh]}\n";
+    fs::write(folder.path().join("checklist.yaml"), text).expect("written");
+    let script = r#"
+        cut -d')' -f2 /proc/self/stat | cut -d' ' -f5
+        "$0" check checklist.yaml --format json > report.json; echo $?
+        pgrep -fx 'sleep 603' || echo gone
+        "$0" smoke > climb; echo $?"#;
+    let mut command = if here { Command::new("env") } else { outside() };
+    command.args(["sh", "-c", script, env!("CARGO_BIN_EXE_xdoctor")]).current_dir(&folder);
+    let output = command.output().expect("sh starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.lines().collect::<Vec<_>>(), ["0", "0", "gone", "0"], "{errors}");
+    assert!(fs::read_to_string(folder.path().join("pid")).is_ok_and(|pid| !pid.is_empty()), "there was a daemon");
 }
 
 #[test]
