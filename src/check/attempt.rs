@@ -10,7 +10,6 @@ use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
 use crate::probe::{interrupted, within};
 
-use super::checklist::Check;
 use super::fields::Fields;
 use super::finding::{Finding, Open};
 use super::kinds::{Context, Found, Kind};
@@ -38,14 +37,15 @@ pub(super) fn read(fields: &Fields<'_>) -> Attempts {
 }
 
 impl Attempts {
-    /// Tries a check until it holds, or may not be tried again. What came of each try is in the evidence.
-    pub(super) fn make(&self, check: &Check, context: &Context<'_>) -> Found {
+    /// Tries a check until it holds, or may not be tried again: one that weighs nothing (`severity: info`) holds. What came
+    /// of each try is in the evidence.
+    pub(super) fn make(&self, kind: &Arc<dyn Kind>, severity: Option<Severity>, context: &Context<'_>) -> Found {
         let all = usize::from(self.retries) + 1;
         let mut earlier = Vec::new();
         for number in 1.. {
-            let mut found = self.once(&check.kind, &numbered(context, number));
+            let mut found = self.once(kind, &numbered(context, number));
             let last = number == all || interrupted();
-            match (shortfall(check, &found), last) {
+            match (shortfall(severity, &found), last) {
                 (Some(why), false) => earlier.push(format!("try {number} of {all}: {why}")),
                 (why, _) => {
                     if all > 1 {
@@ -116,8 +116,8 @@ fn limited(kind: &Arc<dyn Kind>, context: &Context<'_>, limit: Duration) -> Foun
 }
 
 /// Why a try is worth another one: it does not hold, or has no answer. Skipped is an answer.
-fn shortfall(check: &Check, found: &Found) -> Option<String> {
-    let fails = |violation: &&Diagnosis| check.severity.unwrap_or(violation.severity()) != Severity::Info;
+fn shortfall(severity: Option<Severity>, found: &Found) -> Option<String> {
+    let fails = |violation: &&Diagnosis| severity.unwrap_or(violation.severity()) != Severity::Info;
     let one = |finding: &Finding| {
         let failed = finding.violations.iter().find(fails);
         match (failed, &finding.open) {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checklist::{Check, Checklist, Source, Step};
+use super::checklist::{Check, Checklist, Step};
 use super::combine;
 use super::complaint::{BadChecklist, Complaint, complaints};
 use super::declarations::{Given, declared};
@@ -16,34 +16,40 @@ use super::kinds::Kind;
 use super::matrix::{self, Combination};
 use super::outcome::Location;
 use super::shape::Shape;
+use super::source::Source;
 use super::variables::Variables;
 use super::when::{self, Condition};
 use super::yaml::{self, Node, Parsed, Place, Problem, Value};
 
-/// Reads a checklist and all that it includes.
-pub(super) fn read(source: &Source, given: &[(String, String)]) -> Result<Checklist, BadChecklist> {
-    let given = given.iter().map(|(name, value)| Given {
-        name: name.clone(),
-        value: value.clone(),
-        by: format!("--var {name}={value}"),
-    });
-    let given: Vec<Given> = given.collect();
-    let file = File {
-        source,
-        prefix: String::new(),
-        chain: Chain::of(&source.name),
-        included_from: None,
-        when: Vec::new(),
-        given: &given,
-        // What is typed on a command line is meant from where it is typed.
-        outside: &std::env::current_dir().unwrap_or_else(|_| source.base.clone()),
-    };
-    let mut reading = Reading::default();
-    match reading.document(&file) {
-        Some((title, variables, steps)) if reading.complaints.is_empty() => {
-            Ok(Checklist { title, variables, steps, source: source.name.clone() })
+impl Checklist {
+    /// Reads a checklist and all that it includes. `given` are the values of `--var`, which beat its own.
+    ///
+    /// # Errors
+    /// Every complaint about it at once: no YAML, unknown fields, duplicate keys, wrong types, undefined variables.
+    pub fn parse(source: &Source, given: &[(String, String)]) -> Result<Checklist, BadChecklist> {
+        let given = given.iter().map(|(name, value)| Given {
+            name: name.clone(),
+            value: value.clone(),
+            by: format!("--var {name}={value}"),
+        });
+        let given: Vec<Given> = given.collect();
+        let file = File {
+            source,
+            prefix: String::new(),
+            chain: Chain::of(&source.name),
+            included_from: None,
+            when: Vec::new(),
+            given: &given,
+            // What is typed on a command line is meant from where it is typed.
+            outside: &std::env::current_dir().unwrap_or_else(|_| source.base.clone()),
+        };
+        let mut reading = Reading::default();
+        match reading.document(&file) {
+            Some((title, variables, steps)) if reading.complaints.is_empty() => {
+                Ok(Checklist { title, variables, steps, source: source.name.clone() })
+            }
+            _ => Err(BadChecklist { complaints: reading.complaints }),
         }
-        _ => Err(BadChecklist { complaints: reading.complaints }),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::checklist::Source;
 use super::fields::Fields;
 use super::locate;
 use super::shape::Shape;
+use super::source::Source;
 use super::when::{self, Condition};
 use super::yaml::Place;
 

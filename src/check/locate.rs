@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::bundled;
-use super::checklist::Source;
+use super::source::Source;
 
 /// The name under which a checklist is found without being named.
 pub const FILE_NAME: &str = "xdoctor.yaml";

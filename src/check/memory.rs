@@ -8,10 +8,11 @@ use crate::code::Code;
 use crate::lock::{Comparison, Drift, FILE_NAME, Lock, Plan, survey};
 
 use super::attempt::Attempts;
-use super::checklist::{Check, Checklist, Source, Step};
+use super::checklist::{Check, Checklist, Step};
 use super::finding::{Finding, Open};
 use super::kinds::{Context, Found, Kind};
 use super::outcome::Location;
+use super::source::Source;
 
 /// The id of the check of the lock itself; those of its things start with it and a dot.
 const ID: &str = "lock";

@@ -119,7 +119,7 @@ fn carry_out(check: &Check, unmet: Option<String>, options: &Options) -> Done {
     } else {
         let log = options.log.as_deref().map(|folder| folder.join(file_name(&check.id)));
         let context = Context { scratch: &options.scratch, log, require_gpu: options.require_gpu };
-        check.attempts.make(check, &context)
+        check.attempts.make(&check.kind, check.severity, &context)
     };
     conclude(check, found, started.elapsed().as_secs_f64(), options)
 }

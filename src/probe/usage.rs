@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::param::page_size;
 
-use super::child::{Ending, Limits};
+use super::ending::Ending;
 use super::family::Family;
+use super::limits::Limits;
 use super::stat::Stat;
 
 /// The most that was seen at once. What came and went between two looks was not.

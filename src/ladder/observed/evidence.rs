@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crate::interpose::{Api, Library, Reference, Role};
 use crate::ladder::same_file::same_file;
-use crate::ladder::setup::{Deployment, Setup};
+use crate::ladder::setup::Setup;
 use crate::ladder::stage::Stage;
-use crate::loader::Environment;
 use crate::probe::{Counters, Ending, Image, Reason, Row};
 
-use super::prediction::{self, Model};
+use super::model::Model;
 use super::run::Run;
 
 /// Calls per function.
@@ -49,6 +48,7 @@ pub(super) struct Evidence<'s> {
     /// The shimmed run's rows, with their counts.
     pub rows: Vec<(Row, Option<u64>)>,
     pub clients: Vec<Client>,
+    /// What the loader model says of the shimmed run, once it was asked.
     pub prediction: Option<Model>,
     /// What a shim and a runtime that count have counted; empty for all others.
     pub counters: Counted,
@@ -66,7 +66,6 @@ impl<'s> Evidence<'s> {
         runtime: Option<&Library>,
         (native, shimmed): (Option<Run>, Run),
         counters: Counted,
-        environment: &Environment,
     ) -> Evidence<'s> {
         let rows = shimmed.observation.rows();
         let native_rows = native.as_ref().map(|run| run.observation.rows()).unwrap_or_default();
@@ -94,9 +93,6 @@ impl<'s> Evidence<'s> {
         let seen = evidence.rows.iter().map(|(row, _)| &*row.symbol);
         let symbols: BTreeSet<&str> = named.chain(seen).collect();
         evidence.api = setup.api.api(symbols);
-        if setup.deploy != Deployment::Itself {
-            evidence.prediction = Some(prediction::of(&evidence, environment));
-        }
         evidence
     }
 

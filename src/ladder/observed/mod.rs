@@ -8,6 +8,7 @@ mod evidence;
 mod forwards;
 mod lines;
 mod loads;
+mod model;
 mod prediction;
 mod recursion;
 mod run;
@@ -52,7 +53,10 @@ pub(super) fn climb(
     let environment = run::environment(&child);
     let shimmed = Run::of(stage, child, "shimmed", setup)?;
     let counters = Counted::read(stage, "shimmed");
-    let evidence = Evidence::gather(setup, shim.clone(), runtime, (native, shimmed), counters, &environment);
+    let mut evidence = Evidence::gather(setup, shim.clone(), runtime, (native, shimmed), counters);
+    if setup.deploy != Deployment::Itself {
+        evidence.prediction = Some(prediction::of(&evidence, &environment));
+    }
     climbed.judge(&evidence);
     climbed.device = climbed.device.take().or_else(|| evidence.device().map(ToOwned::to_owned));
     climbed.lines = lines::counted(&evidence.shimmed.ended, &setup.trace_lines);

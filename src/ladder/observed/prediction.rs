@@ -1,48 +1,15 @@
 //! What the loader model says of the same processes, held against what was seen of them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::ladder::prediction::{Difference, Prediction};
+use crate::ladder::prediction::Difference;
 use crate::ladder::same_file::same_file;
 use crate::loader::{Environment, Files, Index, Module, Objects, Process, Tree, TypeClass};
 use crate::probe::{Image, Via};
 
 use super::evidence::Evidence;
-
-/// For each reference of a client, the file that it is bound to; `None` where nothing defines it.
-type Bound = BTreeMap<(PathBuf, String), Option<PathBuf>>;
-
-/// The model of the run's processes.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Model {
-    /// How it compares with the run.
-    pub said: Prediction,
-    /// The object that each client's reference is bound to; `None` where nothing defines it.
-    bound: Bound,
-    /// What was loaded before any module was opened, in the global scope: there RTLD_NEXT looks.
-    at_start: BTreeSet<PathBuf>,
-    /// The same as `bound`, had every module been opened with RTLD_DEEPBIND.
-    bound_deeply: Bound,
-}
-
-impl Model {
-    /// Where the model binds this reference; the outer `None` where it says nothing of it.
-    pub(super) fn provider(&self, client: &Path, symbol: &str) -> Option<Option<&Path>> {
-        Some(self.bound.get(&(client.to_owned(), symbol.to_owned()))?.as_deref())
-    }
-
-    /// Whether a preload's RTLD_NEXT finds the functions of this file.
-    pub(super) fn is_next(&self, path: &Path) -> bool {
-        self.at_start.iter().any(|loaded| same_file(loaded, path))
-    }
-
-    /// Whether RTLD_DEEPBIND would bind it where it was seen.
-    pub(super) fn is_deep(&self, client: &Path, symbol: &str, seen: &Path) -> bool {
-        let deeply = self.bound_deeply.get(&(client.to_owned(), symbol.to_owned()));
-        deeply.is_some_and(|provider| provider.as_deref().is_some_and(|provider| same_file(provider, seen)))
-    }
-}
+use super::model::{Bound, Model};
 
 /// Models every program that was seen to hold a client, and compares.
 pub(super) fn of(evidence: &Evidence<'_>, environment: &Environment) -> Model {

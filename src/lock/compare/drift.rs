@@ -1,9 +1,9 @@
-//! What has become of one thing.
+//! What has become of one thing, and whether it must be built again.
+
+use std::fmt::{self, Display};
 
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
-
-use super::rebuild::Rebuild;
 
 /// What has become of one thing.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,27 @@ pub struct Drift {
     pub rebuild: Option<Rebuild>,
     /// Why it could not be looked at.
     pub undetermined: Option<String>,
+}
+
+/// The answer to "do I have to rebuild?", with its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rebuild {
+    /// No.
+    No(String),
+    /// Yes.
+    Yes(String),
+    /// It cannot be told.
+    Unknown(String),
+}
+
+impl Display for Rebuild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rebuild::No(reason) => write!(f, "no rebuild: {reason}"),
+            Rebuild::Yes(reason) => write!(f, "rebuild: {reason}"),
+            Rebuild::Unknown(reason) => write!(f, "whether to rebuild cannot be told: {reason}"),
+        }
+    }
 }
 
 /// Names that a sentence shows.

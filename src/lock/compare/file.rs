@@ -9,9 +9,9 @@ use crate::lock::plan::{Part, Planned};
 use crate::lock::state::FileState;
 
 use super::Sides;
-use super::drift::{Drift, LOCK_AGAIN, mend, short};
+use super::drift::{Drift, LOCK_AGAIN, Rebuild, mend, short};
 use super::elf::ElfChange;
-use super::rebuild::{Rebuild, built_here};
+use super::rebuild::built_here;
 
 /// Permission bits to write.
 const WRITE: u32 = 0o222;

@@ -20,8 +20,7 @@ use drift::LOCK_AGAIN;
 use elf::ElfChange;
 use rebuild::built_here;
 
-pub use drift::Drift;
-pub use rebuild::Rebuild;
+pub use drift::{Drift, Rebuild};
 
 /// What has become of everything.
 #[derive(Clone, Debug, Default)]

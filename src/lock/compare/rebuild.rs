@@ -1,7 +1,6 @@
 //! Whether a library must be built again, and why.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Display};
 
 use crate::code::Code;
 use crate::diagnosis::listed;
@@ -12,30 +11,9 @@ use crate::lock::repository::Moved;
 use crate::lock::state::{Elf, FileState, RepositoryState, Thing};
 
 use super::Sides;
-use super::drift::{Drift, SHOWN};
+use super::drift::{Drift, Rebuild, SHOWN};
 use super::elf::{ElfChange, functions};
 use super::repository::sentence;
-
-/// The answer to "do I have to rebuild?", with its reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rebuild {
-    /// No.
-    No(String),
-    /// Yes.
-    Yes(String),
-    /// It cannot be told.
-    Unknown(String),
-}
-
-impl Display for Rebuild {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Rebuild::No(reason) => write!(f, "no rebuild: {reason}"),
-            Rebuild::Yes(reason) => write!(f, "rebuild: {reason}"),
-            Rebuild::Unknown(reason) => write!(f, "whether to rebuild cannot be told: {reason}"),
-        }
-    }
-}
 
 /// Whether a library is one's own to build: a runtime and a client are somebody else's.
 pub(super) fn built_here(planned: &Planned) -> bool {

@@ -8,8 +8,7 @@ use crate::lock::repository::Moved;
 use crate::lock::state::RepositoryState;
 
 use super::Sides;
-use super::drift::{Drift, SHOWN};
-use super::rebuild::Rebuild;
+use super::drift::{Drift, Rebuild, SHOWN};
 
 impl Sides<'_> {
     pub(super) fn repository(&self, name: &str, was: &RepositoryState, is: &RepositoryState, drift: &mut Drift) {
