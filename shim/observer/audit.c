@@ -4,37 +4,6 @@
 
 #define FACE __attribute__((visibility("default")))
 
-unsigned observer_audit_version;
-static char **environment;
-static const Elf64_auxv_t *auxiliary;
-
-/* ld.so hands a constructor the arguments and the environment, as it would in a program. */
-__attribute__((constructor)) static void begin(int count, char **arguments, char **variables) {
-    (void)count, (void)arguments;
-    environment = variables;
-    while (*variables)
-        variables++;
-    auxiliary = (const void *)(variables + 1);
-}
-
-uint64_t observer_auxiliary_value(uint64_t type) {
-    for (const Elf64_auxv_t *entry = auxiliary; entry && entry->a_type != AT_NULL; entry++)
-        if (entry->a_type == type)
-            return entry->a_un.a_val;
-    return 0;
-}
-
-static const char *variable(const char *name) {
-    for (char **at = environment; at && *at; at++) {
-        const char *left = name, *value = *at;
-        while (*left && *left == *value)
-            left++, value++;
-        if (!*left && *value == '=')
-            return value + 1;
-    }
-    return NULL;
-}
-
 static int shake_hands(void) {
     char version[24], parent[24];
     return observer_record("observer", observer_number(observer_audit_version, version),
@@ -43,7 +12,7 @@ static int shake_hands(void) {
 
 /* 0 makes ld.so go on without the observer: then nothing was observed, and nothing is claimed. */
 FACE unsigned la_version(unsigned version) {
-    const char *folder = variable("XDOCTOR_OBSERVER");
+    const char *folder = observer_variable("XDOCTOR_OBSERVER");
     observer_audit_version = version < LAV_CURRENT ? version : LAV_CURRENT;
     if (!folder || folder[0] != '/' || !observer_names_start(folder) || !observer_log_start(folder) ||
         !observer_counters_start() || !observer_state_start() || !shake_hands())

@@ -112,6 +112,11 @@ const char *observer_version(unsigned object, unsigned symbol_index);
 struct reference *observer_reference(unsigned object, const char *symbol);
 struct reference *observer_new_reference(unsigned object, const char *symbol);
 
+/* given.c */
+extern unsigned observer_audit_version;
+const char *observer_variable(const char *name); /* NULL where it is not set */
+uint64_t observer_auxiliary_value(uint64_t type); /* 0 where there is none */
+
 /* retag.c */
 void observer_retag(unsigned object);
 /* The program's own PLT entry is this symbol's address everywhere. */
@@ -136,8 +141,6 @@ int observer_behind(Elf64_Addr trampoline, Elf64_Addr *address, unsigned *provid
 void observer_unseen(unsigned caller, const char *symbol, enum via via, const char *reason);
 
 /* audit.c */
-extern unsigned observer_audit_version;
-uint64_t observer_auxiliary_value(uint64_t type);
 Elf64_Addr observer_pointer(unsigned caller, unsigned provider, const char *symbol, const char *version, Elf64_Addr address,
                             enum via via);
 #endif

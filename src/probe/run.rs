@@ -13,9 +13,9 @@ use super::ending::{Ended, Ending};
 use super::family::{Family, Mark};
 use super::interrupt::interrupted;
 use super::listener::Stream;
+use super::meter::Meter;
 use super::output::{Capture, Captured};
 use super::stacks::names;
-use super::usage::Meter;
 
 /// How often it is asked whether to stop.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
