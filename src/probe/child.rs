@@ -118,14 +118,14 @@ impl Child {
         self
     }
 
-    /// Lets its words through to stderr, both streams, instead of keeping them: no limit, and nothing in [`Ended`].
+    /// Lets its words through to stderr, both streams, instead of keeping them: no limit, and nothing in [`Ended`](super::Ended).
     #[must_use]
     pub fn show_output(mut self) -> Child {
         self.shows_output = true;
         self
     }
 
-    /// Ends it ([`Ending::Stopped`]) once `seen` says so. It is asked a few times a second.
+    /// Ends it ([`Ending::Stopped`](super::Ending::Stopped)) once `seen` says so. It is asked a few times a second.
     #[must_use]
     pub fn stop_when(mut self, seen: impl Fn() -> bool + Send + Sync + 'static) -> Child {
         self.stop_when = Some(StopWhen(Arc::new(seen)));
