@@ -100,6 +100,82 @@ mod git {
         assert!(!said.contains("t0ken"), "{said}");
     }
 
+    /// A tree with the submodule `sub`, which has one of its own: `sub/inner`.
+    fn with_submodules() -> Place {
+        let place = Place::new();
+        for name in ["inner", "sub", "tree"] {
+            place.write(&format!("{name}/file"), "first");
+            let folder = place.path(name);
+            run(&folder, "git", &["init", "-q", "-b", "main"]);
+            let below = ["inner", "sub"].iter().zip(["sub", "tree"]).find(|(_, above)| *above == name);
+            if let Some((below, _)) = below {
+                let url = format!("../{below}");
+                run(&folder, "git", &["-c", "protocol.file.allow=always", "submodule", "add", "-q", &url, below]);
+            }
+            run(&folder, "git", &["add", "."]);
+            run(&folder, "git", &["commit", "-q", "-m", "first"]);
+        }
+        place.git(&["-c", "protocol.file.allow=always", "submodule", "update", "-q", "--init", "--recursive"]);
+        place.passes(SUBMODULES);
+        place.passes(CLEAN);
+        place
+    }
+
+    const SUBMODULES: &str = "kind: git\npath: tree\nsubmodules: true";
+    const CLEAN: &str = "kind: git\npath: tree\nclean: true";
+
+    #[test]
+    fn whose_submodule_lacks_one_of_its_own_fails() {
+        let place = with_submodules();
+        run(&place.path("tree/sub"), "git", &["submodule", "deinit", "-q", "--all"]);
+        has(&place.fails(SUBMODULES, "submodule-missing"), "found sub/inner is not checked out");
+        place.passes(CLEAN);
+    }
+
+    #[test]
+    fn whose_submodule_stands_elsewhere_is_neither_clean_nor_whole_nor_once_that_is_in_the_index() {
+        let place = with_submodules();
+        run(&place.path("tree/sub"), "git", &["commit", "-q", "--allow-empty", "-m", "second"]);
+        has(&place.fails(CLEAN, "tree-dirty"), "changed: sub is at ");
+        has(&place.fails(SUBMODULES, "submodule-missing"), "found sub is at ");
+        place.git(&["add", "sub"]);
+        place.fails(CLEAN, "tree-dirty");
+        has(&place.fails(SUBMODULES, "submodule-missing"), "reset, since the index has another commit already");
+    }
+
+    #[test]
+    fn with_a_change_or_a_new_file_in_a_submodule_is_dirty() {
+        let place = with_submodules();
+        place.write("tree/sub/inner/file", "second");
+        place.write("tree/sub/new", "");
+        let both = format!("{CLEAN}\nsubmodules: true");
+        let said = place.fails(&both, "tree-dirty");
+        has(&said, "found new: sub/new; changed: sub/inner/file");
+        has(&said, "commit, stash or restore");
+        place.passes(SUBMODULES);
+    }
+
+    #[test]
+    fn whose_gitmodules_names_what_no_commit_records_lacks_nothing() {
+        let place = with_submodules();
+        place.git(&["config", "-f", ".gitmodules", "submodule.ghost.path", "ghost"]);
+        place.git(&["config", "-f", ".gitmodules", "submodule.ghost.url", "../ghost"]);
+        place.passes(SUBMODULES);
+    }
+
+    #[test]
+    fn that_is_checked_out_sparsely_is_clean_without_what_it_leaves_out() {
+        let place = with_submodules();
+        place.write("tree/left/out", "");
+        place.git(&["add", "."]);
+        place.git(&["commit", "-q", "-m", "second"]);
+        place.git(&["sparse-checkout", "set", "--no-cone", "/file", "/.gitmodules"]);
+        assert!(!place.path("tree/left/out").exists());
+        place.passes(CLEAN);
+        fs::remove_file(place.path("tree/file")).expect("removed");
+        has(&place.fails(CLEAN, "tree-dirty"), "found deleted: file");
+    }
+
     #[test]
     fn without_a_value_asks_for_nothing_as_with_a_commit() {
         let place = repository();

@@ -16,7 +16,7 @@ use crate::lock::Subject;
 
 use super::build_options::Options;
 use super::cmake::Cache;
-use super::{Context, Found, Kind, git};
+use super::{Context, Found, Kind, work_tree};
 
 #[derive(Debug)]
 struct BuildCheck {
@@ -162,7 +162,7 @@ fn same_folder(a: &Path, b: &Path) -> bool {
 
 /// The source file that changed last: of those that git tracks, else of all outside the build tree.
 fn newest_source(source: &Path, build: &Path) -> Option<(PathBuf, SystemTime)> {
-    let files = git::tracked_files(source).unwrap_or_else(|| {
+    let files = work_tree::tracked_files(source).unwrap_or_else(|| {
         let below =
             WalkDir::new(source).into_iter().filter_entry(|entry| entry.path() != build && entry.file_name() != ".git");
         below.filter_map(Result::ok).map(walkdir::DirEntry::into_path).collect()

@@ -1,10 +1,10 @@
 //! `git`: a source tree is a repository, at the commit wanted (or after it, or before it), clean, with its submodules, and
 //! from where it should be.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use git2::{Commit, ErrorCode, Repository, Status, StatusOptions, SubmoduleIgnore, SubmoduleStatus};
+use git2::{Commit, ErrorCode, Repository};
 use globset::GlobMatcher;
 
 use crate::check::fields::Fields;
@@ -14,6 +14,7 @@ use crate::diagnosis::Diagnosis;
 use crate::lock::Subject;
 
 use super::remotes::{Matching, without_credentials};
+use super::work_tree::{self, Recorded, Standing};
 use super::{Context, Found, Kind};
 
 #[derive(Debug)]
@@ -265,14 +266,16 @@ impl GitCheck {
         if !self.clean {
             return Ok(());
         }
-        let mut options = StatusOptions::new();
-        options.include_untracked(true).exclude_submodules(true);
-        let statuses = repository.statuses(Some(&mut options))?;
-        let changed: Vec<String> = statuses
-            .iter()
-            .filter(|entry| !entry.status().contains(Status::IGNORED))
-            .map(|entry| format!("{} {}", word(entry.status()), crate::elf::escape(entry.path_bytes())))
-            .collect();
+        let mut changed = work_tree::changes(repository, "")?;
+        for submodule in work_tree::submodules(repository)? {
+            // Where it stands is said once.
+            if let (false, Standing::Elsewhere { .. }) = (self.submodules, &submodule.standing) {
+                changed.push(format!("changed: {}", place(&submodule)));
+            }
+            if let Some(inner) = &submodule.repository {
+                changed.extend(work_tree::changes(inner, &format!("{}/", submodule.path))?);
+            }
+        }
         if changed.is_empty() {
             finding.saw("no file changed, added or removed");
             return Ok(());
@@ -287,22 +290,9 @@ impl GitCheck {
         if !self.submodules {
             return Ok(());
         }
-        let submodules = repository.submodules()?;
-        let mut wrong = Vec::new();
-        for submodule in &submodules {
-            let path = submodule.path().display().to_string();
-            let status = repository.submodule_status(submodule.name().unwrap_or(&path), SubmoduleIgnore::None)?;
-            if status.contains(SubmoduleStatus::WD_UNINITIALIZED) || !status.contains(SubmoduleStatus::IN_WD) {
-                wrong.push(format!("{path} is not checked out"));
-            } else if status.contains(SubmoduleStatus::WD_MODIFIED) {
-                let at = |id: Option<git2::Oid>| id.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
-                wrong.push(format!("{path} is at {}, not at {}", at(submodule.workdir_id()), at(submodule.head_id())));
-            } else if self.clean
-                && status.intersects(SubmoduleStatus::WD_WD_MODIFIED | SubmoduleStatus::WD_INDEX_MODIFIED)
-            {
-                wrong.push(format!("{path} has local changes"));
-            }
-        }
+        let submodules = work_tree::submodules(repository)?;
+        let wrong = |submodule: &&Recorded| !matches!(submodule.standing, Standing::AsRecorded);
+        let wrong: Vec<&Recorded> = submodules.iter().filter(wrong).collect();
         if wrong.is_empty() {
             finding.saw(match submodules.len() {
                 0 => "no submodules".to_owned(),
@@ -311,19 +301,28 @@ impl GitCheck {
             });
             return Ok(());
         }
-        let fix = format!("git -C {} submodule update --init --recursive", self.path.display());
+        let path = self.path.display();
+        let mut fix = format!("git -C {path} submodule update --init --recursive");
+        if wrong.iter().any(|submodule| matches!(submodule.standing, Standing::Elsewhere { staged: true, .. })) {
+            fix = format!("git -C {path} reset, since the index has another commit already; then {fix}");
+        }
         let expected = "every submodule checked out at the commit recorded";
-        finding.violates(Diagnosis::new(Code::SubmoduleMissing, expected, listed(&wrong)).mended_by(fix));
+        let actual: Vec<String> = wrong.into_iter().map(place).collect();
+        finding.violates(Diagnosis::new(Code::SubmoduleMissing, expected, listed(&actual)).mended_by(fix));
         Ok(())
     }
 }
 
-fn word(status: Status) -> &'static str {
-    match status {
-        s if s.contains(Status::CONFLICTED) => "in conflict:",
-        s if s.intersects(Status::WT_NEW | Status::INDEX_NEW) => "new:",
-        s if s.intersects(Status::WT_DELETED | Status::INDEX_DELETED) => "deleted:",
-        _ => "changed:",
+/// Where a submodule is.
+fn place(submodule: &Recorded) -> String {
+    let path = &submodule.path;
+    match &submodule.standing {
+        Standing::AsRecorded => format!("{path} is at the commit recorded"),
+        Standing::NotCheckedOut => format!("{path} is not checked out"),
+        Standing::Elsewhere { at, recorded, .. } => {
+            let at = at.map_or_else(|| "no commit".to_owned(), |id| id.to_string());
+            format!("{path} is at {at}, not at {recorded}")
+        }
     }
 }
 
@@ -335,12 +334,4 @@ fn listed(items: &[String]) -> String {
         text.push_str(&format!("; and {} more", items.len() - SHOWN));
     }
     text
-}
-
-/// The files of a work tree that git tracks, for whoever asks when the sources last changed.
-pub(super) fn tracked_files(tree: &Path) -> Option<Vec<PathBuf>> {
-    let repository = Repository::open(tree).ok()?;
-    let index = repository.index().ok()?;
-    let path = |entry: git2::IndexEntry| String::from_utf8(entry.path).ok().map(|path| tree.join(path));
-    Some(index.iter().filter_map(path).collect())
 }

@@ -29,6 +29,7 @@ mod smoke;
 mod symbols;
 mod tree;
 mod versions;
+mod work_tree;
 
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
