@@ -374,6 +374,19 @@ mod timeout {
     }
 
     #[test]
+    fn of_a_climb_without_a_native_run_is_undetermined_and_no_hang() {
+        let folder = scratch();
+        Run::of(command(["bundle", folder.path().to_str().expect("text")]).output().expect("runs")).exits(0);
+        let check_of = "kind: smoke, shim: lib/libshimhip.so, run: [sleep, '100'], native: false, timeout: 300ms";
+        let document =
+            check(folder.path(), &checklist("", &format!("- {{id: x, {check_of}}}")), &["--format", "json"]).exits(3);
+        let document = document.json();
+        let found = outcome(&document, "x.survives");
+        assert_eq!((&found["status"], &found["code"]), (&"undetermined".into(), &"time-limit".into()), "{document:#}");
+        assert!(found["reason"].as_str().expect("a reason").starts_with("ended at its limit of 0.3 s"), "{found:#}");
+    }
+
+    #[test]
     fn that_is_not_reached_changes_nothing() {
         assert_eq!(only("- {id: x, kind: path, path: /usr, timeout: 60s}", 0)["status"], "pass");
         assert_eq!(only("- {id: x, kind: path, path: /no/such, timeout: 60s}", 1)["code"], "file-missing");

@@ -282,6 +282,42 @@ fn a_shim_that_never_ends_is_a_hang_and_its_children_end_with_it() {
     assert!(gone, "the shim's fork {pid} lives on");
 }
 
+/// At its limit, where nobody knows how long it takes without the shim: undetermined, with its stacks and what would tell.
+#[track_caller]
+fn takes_long(document: &Value, thread: &str) {
+    let found = rung(document, "survives");
+    assert_eq!((&found["status"], &found["code"]), (&"undetermined".into(), &"time-limit".into()), "{document:#}");
+    let reason = found["reason"].as_str().expect("a reason");
+    assert!(
+        reason.starts_with("ended at its limit of 0.5 s") && reason.contains("without the shim is not known"),
+        "{reason}"
+    );
+    assert!(found["evidence"].to_string().contains(thread), "where it stood: {found:#}");
+}
+
+#[test]
+fn a_limit_is_no_hang_where_nobody_knows_how_long_it_takes_without_the_shim() {
+    let folder = scratch();
+    let bundle = folder.path().to_str().expect("text");
+    xdoctor(["bundle", bundle]).exits(0);
+    let shim = Shim::in_folder(folder.path()).with_source("b.c", &constructor("for (;;) ;")).link();
+    takes_long(&smoke(&shim, 3, &["--no-native", "--timeout", "500ms"]), "is computing");
+    let shim = Path::new(bundle).join("lib/libshimhip.so");
+    let preload = format!("LD_PRELOAD={}", shim.display());
+    for how in [&["--no-native"][..], &["--deploy", "itself", "--env", &preload]] {
+        let document = smoke(&shim, 3, &[how, &["--timeout", "500ms", "--", "sleep", "100"]].concat());
+        takes_long(&document, "(sleep) waits in ");
+    }
+}
+
+#[test]
+fn threads_that_all_wait_for_another_are_a_hang_without_a_native_run_too() {
+    let folder = scratch();
+    let shim = Shim::in_folder(folder.path()).with_source("h.c", &constructor("for (;;) pause();")).link();
+    let document = smoke(&shim, 1, &["--no-native", "--timeout", "500ms"]);
+    fails_at(&document, "survives", "hang");
+}
+
 #[test]
 fn a_gigabyte_of_output_is_cut_off_and_named() {
     let folder = scratch();

@@ -237,9 +237,9 @@ pub(super) fn survives(evidence: &Evidence, limit: f64) -> Seen {
             fails(Diagnosis::new(code, "exit status 0", actual))
         }
         Ending::TimeLimit => {
-            let (diagnosis, stood) = standstill::diagnose(ended, limit);
+            let (answer, stood) = standstill::judge(ended, limit, evidence.native.as_ref(), "");
             seen.extend(stood);
-            fails(diagnosis)
+            answer
         }
         Ending::OutputLimit => fails(Diagnosis::new(Code::OutputLimit, "output within its limit", actual)),
         Ending::MemoryLimit => fails(Diagnosis::new(Code::MemoryLimit, "memory within its limit", used(actual))),

@@ -31,10 +31,10 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
             Answer::Diagnosed(Diagnosis::new(Code::Crash, "exit status 0, as without the shim", actual))
         }
         Ending::TimeLimit => {
-            let (mut diagnosis, stood) = standstill::diagnose(ended, limit);
-            diagnosis.actual.push_str(&under_way(evidence));
+            let native = evidence.native.as_ref().map(|run| &run.ended);
+            let (answer, stood) = standstill::judge(ended, limit, native, &under_way(evidence));
             seen.extend(stood);
-            Answer::Diagnosed(diagnosis)
+            answer
         }
         Ending::OutputLimit => fails(Code::OutputLimit, "output within its limit"),
         Ending::MemoryLimit => fails(Code::MemoryLimit, "memory within its limit"),

@@ -31,6 +31,8 @@ pub struct ThreadStack {
     pub name: String,
     /// The system call that it waits in; `None` where it is computing, or where that is not known.
     pub waits_in: Option<String>,
+    /// Whether that wait has no end of its own: only another thread, a child's end or a signal ends it.
+    pub until_woken: bool,
     /// What it executes, and from where that was called: innermost first, at most 32.
     pub frames: Vec<Frame>,
     /// Why there is nothing to tell, where there is not.

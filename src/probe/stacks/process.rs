@@ -25,6 +25,7 @@ pub(super) struct Process {
 #[derive(Debug, PartialEq, Eq)]
 struct Registers {
     call: Option<u32>,
+    until_woken: bool,
     stack: u64,
     code: u64,
 }
@@ -49,10 +50,12 @@ impl Process {
     fn stack(&self, tid: u32) -> Option<ThreadStack> {
         let read = |file: &str| fs::read(format!("/proc/{}/task/{tid}/{file}", self.pid));
         let name = String::from_utf8_lossy(&read("comm").ok()?).trim_end_matches('\n').to_owned();
-        let mut stack = ThreadStack { pid: self.pid, tid, name, waits_in: None, frames: Vec::new(), unseen: None };
+        let (pid, frames) = (self.pid, Vec::new());
+        let mut stack = ThreadStack { pid, tid, name, waits_in: None, until_woken: false, frames, unseen: None };
         match read("syscall").as_deref().map(registers) {
             Ok(Some(registers)) => {
                 stack.waits_in = registers.call.map(system_calls::name);
+                stack.until_woken = registers.until_woken;
                 stack.frames = self.frames(&registers);
                 let refused = self.memory.as_ref().err();
                 stack.unseen = refused.map(|error| format!("its memory cannot be read: {error}"));
@@ -106,11 +109,12 @@ fn frame(mapping: &Mapping, address: u64) -> Frame {
 fn registers(line: &[u8]) -> Option<Registers> {
     let line = std::str::from_utf8(line).ok()?;
     let mut words = line.split_whitespace();
-    let call = words.next()?.parse::<i64>().ok()?;
-    let mut from_end = words.rev().map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
-    let code = from_end.next()??;
-    let stack = from_end.next()??;
-    Some(Registers { call: u32::try_from(call).ok(), stack, code })
+    let call = u32::try_from(words.next()?.parse::<i64>().ok()?).ok();
+    let numbers = words.map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+    let numbers = numbers.collect::<Option<Vec<u64>>>()?;
+    let (arguments, &[stack, code]) = numbers.split_last_chunk()?;
+    let until_woken = call.is_some_and(|call| system_calls::waits_until_woken(call, arguments));
+    Some(Registers { call, until_woken, stack, code })
 }
 
 /// Whether the last of these bytes end a call instruction (x86-64): `e8` with 32 bits of distance, or `ff /2` with a
@@ -140,9 +144,10 @@ mod tests {
     #[test]
     fn registers_are_read_of_a_waiting_and_of_a_stopped_thread_and_not_of_a_running_one() {
         let waiting = b"202 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffe10 0x7f00\n";
-        assert_eq!(registers(waiting), Some(Registers { call: Some(202), stack: 0x7ffe10, code: 0x7f00 }));
+        let (until_woken, stack, code) = (false, 0x7ffe10, 0x7f00);
+        assert_eq!(registers(waiting), Some(Registers { call: Some(202), until_woken, stack, code }));
         let stopped = b"-1 0x7ffe10 0x7f00\n";
-        assert_eq!(registers(stopped), Some(Registers { call: None, stack: 0x7ffe10, code: 0x7f00 }));
+        assert_eq!(registers(stopped), Some(Registers { call: None, until_woken, stack, code }));
         for other in [&b"running\n"[..], b"", b"1", b"-1 x y", b"\xff"] {
             assert_eq!(registers(other), None, "{other:?}");
         }

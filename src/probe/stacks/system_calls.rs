@@ -69,9 +69,28 @@ pub(super) fn name(number: u32) -> String {
     }
 }
 
+/// Whether a wait in that call lasts until another thread, a child's end or a signal ends it: no time was set (for futex the
+/// fourth argument, for futex_wait the fifth), and nothing from outside is waited for, as a reader waits.
+pub(super) fn waits_until_woken(number: u32, arguments: &[u64]) -> bool {
+    match number {
+        34 | 61 | 130 | 247 => true, // pause, wait4, rt_sigsuspend, waitid
+        202 => arguments.get(3) == Some(&0),
+        455 => arguments.get(4) == Some(&0),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_for_another_thread_has_no_end_unless_a_time_was_set() {
+        assert!(waits_until_woken(202, &[0x7f00, 0x189, 0, 0, 0, 0xffff_ffff]));
+        assert!(!waits_until_woken(202, &[0x7f00, 0x189, 0, 0x7ffe, 0, 0xffff_ffff]), "until a time");
+        assert!(!waits_until_woken(202, &[]), "unknown");
+        assert!(!waits_until_woken(0, &[3, 0x7f00, 1]) && !waits_until_woken(35, &[0x7f00, 0]), "read, nanosleep");
+    }
 
     #[test]
     fn known_calls_have_names_and_others_keep_their_number() {
