@@ -213,8 +213,8 @@ fn unscheduled(evidence: &Evidence<'_>) -> Option<Answer> {
             .or(own)
             .is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "" | "0" | "off" | "false" | "no"))
     };
-    let file = crate::elf::Mapped::open(&evidence.shim.path).ok();
-    let knows = file.is_some_and(|file| memchr::memmem::find(file.bytes(), AUTO.as_bytes()).is_some());
+    let holds = |file: crate::elf::Mapped| memchr::memmem::find(file.bytes(), AUTO.as_bytes()).is_some();
+    let knows = evidence.shims().any(|path| crate::elf::Mapped::open(path).is_ok_and(holds));
     let launches = evidence.of_role(&evidence.arrived(), Role::Launch);
     if knows && !set(AUTO) && launches > 0 {
         let actual = format!("launches in the shim: {launches}; and {AUTO} is not set: its default is off");

@@ -56,6 +56,8 @@ pub(super) struct Evidence<'s> {
     pub runtimes: BTreeSet<PathBuf>,
     native_rows: Vec<(Row, Option<u64>)>,
     shim_paths: BTreeSet<PathBuf>,
+    /// The libraries that came with the shim.
+    support: BTreeSet<PathBuf>,
     behind: BTreeSet<PathBuf>,
 }
 
@@ -84,8 +86,10 @@ impl<'s> Evidence<'s> {
             runtimes: BTreeSet::new(),
             native_rows,
             shim_paths,
+            support: BTreeSet::new(),
             behind: BTreeSet::new(),
         };
+        evidence.support = evidence.find_support(&objects);
         evidence.runtimes = evidence.find_runtimes(runtime);
         evidence.behind = evidence.find_behind(&objects);
         evidence.clients = evidence.find_clients(&objects);
@@ -110,12 +114,33 @@ impl<'s> Evidence<'s> {
         runtimes
     }
 
+    /// What the shim NEEDs, and what that NEEDs, as far as it is there for the shim's sake only and offers none of the API: a shim
+    /// that is built in layers calls the runtime from one of these.
+    fn find_support(&self, objects: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+        let natively = self.native.iter().flat_map(|run| &run.observation.images).flat_map(|image| &image.objects);
+        let natively: BTreeSet<&Path> = natively.map(|object| object.path.as_path()).collect();
+        let mut support = BTreeSet::new();
+        let mut needed = self.shim.needed.clone();
+        while let Some(name) = needed.pop() {
+            let is_it = |path: &&PathBuf| path.file_name().is_some_and(|file| file == name.as_str());
+            for path in objects.iter().filter(is_it).filter(|path| !natively.contains(path.as_path())) {
+                let Ok(library) = Library::read(path) else { continue };
+                let is_of_api = library.exports.keys().any(|export| self.setup.api.takes(export));
+                if !is_of_api && support.insert(path.clone()) {
+                    needed.extend(library.needed);
+                }
+            }
+        }
+        support
+    }
+
     /// The runtimes, whatever the shim calls, and whatever those call in turn.
     fn find_behind(&self, objects: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
         let is_runtime = |path: &&PathBuf| self.runtimes.iter().any(|runtime| same_file(runtime, path));
         let mut behind: BTreeSet<PathBuf> = objects.iter().filter(is_runtime).cloned().collect();
         loop {
-            let calling = self.rows.iter().filter(|(row, _)| self.is_shim(&row.caller) || behind.contains(&row.caller));
+            let calling =
+                self.rows.iter().filter(|(row, _)| self.is_shims(&row.caller) || behind.contains(&row.caller));
             let called = calling.filter_map(|(row, _)| row.provider.clone()).filter(|path| !self.is_shim(path));
             let more: Vec<PathBuf> = called.filter(|path| !behind.contains(path)).collect();
             if more.is_empty() {
@@ -184,6 +209,16 @@ impl<'s> Evidence<'s> {
         self.shim_paths.contains(path)
     }
 
+    /// Whether the object is the shim, or came with it: what it calls, the shim calls.
+    pub(super) fn is_shims(&self, path: &Path) -> bool {
+        self.is_shim(path) || self.support.contains(path)
+    }
+
+    /// The files of the shim, itself first.
+    pub(super) fn shims(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.shim.path.as_path()).chain(self.support.iter().map(PathBuf::as_path))
+    }
+
     /// Whether the object lies behind the shim: the runtime, or what that calls.
     pub(super) fn is_behind(&self, path: &Path) -> bool {
         self.behind.contains(path)
@@ -191,7 +226,7 @@ impl<'s> Evidence<'s> {
 
     /// Whether the object is neither.
     pub(super) fn is_client(&self, path: &Path) -> bool {
-        !self.is_shim(path) && !self.is_behind(path)
+        !self.is_shims(path) && !self.is_behind(path)
     }
 
     /// Rows of clients, less what they have inside themselves.
@@ -218,7 +253,7 @@ impl<'s> Evidence<'s> {
     /// Rows of the shim's own calls, to others than itself.
     pub(super) fn onward_rows(&self) -> impl Iterator<Item = (&Row, Option<u64>)> {
         let rows = self.rows.iter().map(|(row, count)| (row, *count));
-        rows.filter(|(row, _)| self.is_shim(&row.caller) && self.goes_past(row))
+        rows.filter(|(row, _)| self.is_shims(&row.caller) && self.goes_past(row))
     }
 
     /// The shim's own calls, to others than itself: as observed, or, where it finds the runtime without ld.so's help, as
@@ -275,7 +310,7 @@ impl<'s> Evidence<'s> {
 
     /// References and pointers that count for nothing because nobody could count them, by name.
     pub(super) fn uncounted(&self, from_shim: bool) -> BTreeMap<&str, Reason> {
-        let rows = self.rows.iter().filter(|(row, _)| self.is_shim(&row.caller) == from_shim);
+        let rows = self.rows.iter().filter(|(row, _)| self.is_shims(&row.caller) == from_shim);
         let rows = rows.filter(|(row, _)| from_shim || self.is_client(&row.caller));
         let uncounted = rows.filter_map(|(row, _)| Some((row.symbol.as_str(), row.reason?)));
         // These are counted, as calls of the program or of the object itself.

@@ -94,7 +94,7 @@ fn stem(path: &Path) -> Option<&str> {
 
 /// The shim asked for the real function and got its own, or called itself.
 fn found_itself(evidence: &Evidence<'_>, onward: u64) -> Option<Answer> {
-    let from_shim = evidence.rows.iter().filter(|(row, _)| evidence.is_shim(&row.caller));
+    let from_shim = evidence.rows.iter().filter(|(row, _)| evidence.is_shims(&row.caller));
     let own = from_shim.filter(|(row, count)| {
         let inner = row.provider.as_ref().is_some_and(|provider| evidence.is_shim(provider));
         row.reason == Some(Reason::Own) || (inner && *count > Some(0))
