@@ -205,6 +205,8 @@ dynamic! {
     a_shim_that_guards_against_finding_itself_is_sound "sound-guarded",
     a_shim_under_the_runtimes_name_is_sound "sound-replacement",
     calls_through_a_table_of_pointers_are_sound "sound-table",
+    a_program_that_wraps_a_function_under_its_name_is_sound "sound-wrapped",
+    a_library_with_a_runtime_inside_is_told_beside_a_program_whose_calls_arrive "static-runtime",
     calls_without_a_plt_are_sound "sound-no-plt",
     a_module_and_its_runtime_that_come_later_are_sound "sound-module",
     calls_from_eight_threads_are_sound "sound-threads",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::code::{Code, Severity};
 use crate::diagnosis::{Diagnosis, listed};
 use crate::elf::{Image, Mapped};
-use crate::interpose::{Reference, is_critical, judge as judge_exports, miss, spelled};
+use crate::interpose::{Library, Reference, is_critical, judge as judge_exports, miss, spelled};
 use crate::ladder::rung::Answer;
 use crate::ladder::setup::Deployment;
 use crate::ladder::witness::Seen;
@@ -68,7 +68,10 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
             let reason = format!("nobody could see where these are bound: {}", listed(&unknown, 4));
             (Answer::Undetermined(reason), seen)
         }
-        None => (differs(evidence).or_else(|| unversioned(evidence)).unwrap_or(Answer::Holds), seen),
+        None => {
+            let built_in = || built_in(evidence).map(Answer::Diagnosed);
+            (differs(evidence).or_else(built_in).or_else(|| unversioned(evidence)).unwrap_or(Answer::Holds), seen)
+        }
     }
 }
 
@@ -81,10 +84,10 @@ fn without_references(evidence: &Evidence<'_>) -> Answer {
         let expected = "lookups by name answered by the loader";
         let actual = format!("{shim} exports dlsym and answers them itself, which nobody sees");
         Answer::Diagnosed(Diagnosis::new(Code::DlsymHijacked, expected, actual).weighing(Severity::Warn))
-    } else if looked_up {
-        Answer::Holds
     } else if let Some(diagnosis) = built_in(evidence) {
         Answer::Diagnosed(diagnosis)
+    } else if looked_up {
+        Answer::Holds
     } else if called {
         Answer::Undetermined("the objects that referred to the API natively were not loaded".to_owned())
     } else {
@@ -92,22 +95,34 @@ fn without_references(evidence: &Evidence<'_>) -> Answer {
     }
 }
 
-/// An object with functions of the API inside, as its symbol table tells.
+/// An object with functions of the runtime inside, as its symbol table tells: what calls them crosses no dynamic symbol.
 fn built_in(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let objects = evidence.shimmed.observation.images.iter().flat_map(|image| &image.objects);
     let objects: BTreeSet<&Path> = objects.map(|object| object.path.as_path()).collect();
+    let runtimes = evidence.runtimes.iter().filter_map(|runtime| Library::read(runtime).ok());
+    let offered: BTreeSet<String> = runtimes.flat_map(|runtime| runtime.exports.into_keys()).collect();
+    let is_offered = |name: &str| evidence.setup.api.takes(name) && (offered.is_empty() || offered.contains(name));
     let own = objects.into_iter().filter(|path| evidence.is_client(path) && path.is_file());
     own.filter_map(|path| {
-        let file = Mapped::open(path).ok()?;
-        let symbols = Image::parse(file.bytes()).ok()?.static_symbols();
-        let names = symbols.iter().filter(|symbol| symbol.defined).map(|symbol| String::from_utf8_lossy(symbol.name));
-        let names: BTreeSet<String> =
-            names.filter(|name| evidence.setup.api.takes(name)).map(std::borrow::Cow::into_owned).collect();
-        let names: Vec<String> = names.into_iter().collect();
+        let names = inside(path, &is_offered)?;
+        // One that has a function and asks for it, too, only wraps it.
+        let wraps = evidence.rows.iter().any(|(row, _)| row.caller == path && names.contains(&row.symbol));
         let actual = format!("{} has them inside: {}", path.display(), listed(&names, 4));
-        (!names.is_empty()).then(|| Diagnosis::new(Code::StaticRuntime, "API functions reached by references", actual))
+        let found = !names.is_empty() && !wraps;
+        found.then(|| Diagnosis::new(Code::StaticRuntime, "API functions reached by references", actual))
     })
     .next()
+}
+
+/// The functions of these names that the file defines and does not export.
+fn inside(path: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Option<Vec<String>> {
+    let exports = Library::read(path).ok()?.exports;
+    let file = Mapped::open(path).ok()?;
+    let symbols = Image::parse(file.bytes()).ok()?.static_symbols();
+    let code = symbols.iter().filter(|symbol| symbol.defined && symbol.size > 0);
+    let names = code.filter_map(|symbol| std::str::from_utf8(symbol.name).ok());
+    let names: BTreeSet<&str> = names.filter(|name| is_wanted(name) && !exports.contains_key(*name)).collect();
+    Some(names.into_iter().map(ToOwned::to_owned).collect())
 }
 
 fn fate(evidence: &Evidence<'_>, client: &Client, reference: &Reference) -> Fate {
