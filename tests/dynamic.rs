@@ -210,6 +210,7 @@ dynamic! {
     calls_without_a_plt_are_sound "sound-no-plt",
     a_module_and_its_runtime_that_come_later_are_sound "sound-module",
     calls_from_eight_threads_are_sound "sound-threads",
+    a_program_that_starts_workers_of_its_own_kind_is_sound "sound-workers",
     a_forked_child_is_sound "sound-fork",
     an_executed_child_is_sound "sound-exec",
     a_launcher_that_brings_the_shim_in_is_sound "sound-itself",

@@ -1,5 +1,8 @@
 //! Rung *survives*: it ends well and in time, and the shim stays where it is wanted.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use crate::code::Code;
 use crate::diagnosis::{Diagnosis, listed};
 use crate::ladder::rung::Answer;
@@ -66,7 +69,10 @@ fn leaks(evidence: &Evidence<'_>) -> Option<Answer> {
         let client = |path| evidence.clients.iter().any(|client| &client.path == path);
         image.objects.iter().any(|object| client(&object.path)) || image.calls.iter().any(|call| call.count > 0)
     };
-    let strangers = images.iter().filter(|image| !image.forked).filter(carries).filter(|image| !concerned(image));
+    // Whoever starts workers of its own kind has to hand them the shim.
+    let at_home: BTreeSet<&Path> = images.iter().filter(concerned).filter_map(Image::program).collect();
+    let stranger = |image: &&Image| image.program().is_some_and(|program| !at_home.contains(program));
+    let strangers = images.iter().filter(|image| !image.forked).filter(carries).filter(stranger);
     let mut programs: Vec<String> =
         strangers.filter_map(|image| Some(image.program()?.file_name()?.to_string_lossy().into_owned())).collect();
     let count = programs.len();
