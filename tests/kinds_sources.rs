@@ -193,20 +193,23 @@ mod build {
         add_library(shim SHARED shim.c)\n\
         target_compile_options(shim PRIVATE -fvisibility=hidden)\n\
         target_link_options(shim PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/shim.map)\n\
-        add_library(hal SHARED hal.c)\n";
+        add_library(hal SHARED hal.c)\n\
+        add_executable(app app.c)\n\
+        target_link_libraries(app shim)\n";
 
     /// A source tree configured and built by the real CMake.
     fn built(generator: &str) -> Option<Place> {
-        let program = if generator == "Ninja" { "ninja" } else { "make" };
+        let program = if generator.starts_with("Ninja") { "ninja" } else { "make" };
         let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
         if !support::require(there("cmake") && there(program), &format!("cmake with {program}")) {
             return None;
         }
         let place = Place::new();
         place.write("source/CMakeLists.txt", LISTS);
-        place.write("source/shim.c", "int shim(void) { return 1; }\n");
+        place.write("source/shim.c", "__attribute__((visibility(\"default\"))) int shim(void) { return 1; }\n");
         place.write("source/hal.c", "int hal(void) { return 2; }\n");
         place.write("source/shim.map", "v1 { global: shim; local: *; };\n");
+        place.write("source/app.c", "int shim(void); int main(void) { return shim(); }\n");
         run(&place.path("source"), "cmake", &["-G", generator, "-B", "../build", "-DCMAKE_BUILD_TYPE=Release"]);
         run(&place.path("build"), "cmake", &["--build", "."]);
         Some(place)
@@ -229,6 +232,68 @@ mod build {
     }
 
     #[test]
+    fn is_asked_for_the_same_link_lines_whatever_the_generator() {
+        for place in [GENERATORS[0], GENERATORS[1], "Ninja Multi-Config"].into_iter().filter_map(built) {
+            let check = |fields: &str| format!("kind: build\npath: build\n{fields}");
+            place.passes(&check("target: shim\nlink_flags: [-shared, -soname, libshim.so, --version-script]"));
+            place.passes(&check("target: app\nlink_flags: ['-rpath*', '*libshim.so']\nlacks_link_flags: -shared"));
+            let said = place.fails(&check("lacks_link_flags: -shared"), "wrong-build-options");
+            has(&said, "-shared in that of ");
+        }
+    }
+
+    #[test]
+    fn by_a_compiler_that_is_reached_over_links_is_known_by_each_of_their_names() {
+        let Some(place) = built(GENERATORS[0]) else { return };
+        let link = place.path("mycc");
+        std::os::unix::fs::symlink("/usr/bin/gcc", &link).expect("linked");
+        place.write("build/CMakeCache.txt", &format!("CMAKE_C_COMPILER:FILEPATH={}\n", link.display()));
+        for name in ["mycc", "gcc", "/usr/bin/gcc"] {
+            place.passes(&format!("kind: build\npath: build\ncompiler: {name}"));
+        }
+        let said = place.fails("kind: build\npath: build\ncompiler: '*/clang'", "wrong-build-options");
+        has(&said, "-DCMAKE_C_COMPILER=clang");
+    }
+
+    #[test]
+    fn that_was_moved_or_copied_fails_since_it_builds_where_it_was() {
+        let Some(place) = built(GENERATORS[0]) else { return };
+        place.passes("kind: build\npath: build\nsource: source");
+        std::os::unix::fs::symlink("build", place.path("link")).expect("linked");
+        place.passes("kind: build\npath: link\nsource: source");
+        run(&place.path("."), "cp", &["-r", "build", "copy"]);
+        let said = place.fails("kind: build\npath: copy\nsource: source", "build-of-other-source");
+        has(&said, "and moved or copied since");
+    }
+
+    #[test]
+    fn inside_its_source_without_git_cannot_be_told_from_it() {
+        let place = Place::new();
+        place.write("tree/shim.c", "");
+        place.write("tree/libshim.so", "");
+        let said = place.is_undetermined("kind: build\npath: tree\nproducts: libshim.so\nnewer_than: tree");
+        has(&said, "which files of ");
+        place.passes("kind: build\npath: tree\nproducts: libshim.so\nnewer_than: tree/shim.c");
+    }
+
+    /// Older than what is written from now on.
+    fn long_built(place: &Place, product: &str) {
+        let file = fs::File::create(place.path(product)).expect("made");
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("set");
+    }
+
+    #[test]
+    fn whose_sources_lie_in_a_repository_without_a_file_is_compared_all_the_same() {
+        let place = Place::new();
+        place.write("tree/shim.c", "");
+        fs::create_dir(place.path("build")).expect("made");
+        run(&place.path("tree"), "git", &["init", "-q"]);
+        long_built(&place, "build/libshim.so");
+        let check = "kind: build\npath: build\nproducts: libshim.so\nnewer_than: tree";
+        has(&place.warns(check, "stale-build"), "shim.c changed at ");
+    }
+
+    #[test]
     fn with_other_options_fails_and_says_how_to_configure_it_again() {
         for place in GENERATORS.into_iter().filter_map(built) {
             let fails =
@@ -240,7 +305,7 @@ mod build {
             has(&fails("cache: {BUILD_TESTING: 'ON'}"), "no BUILD_TESTING in the cache");
             has(&fails("flags: -fvisibility=hidden"), "hal.c");
             has(&fails("lacks_flags: -fvis*"), "-fvisibility=hidden in that of");
-            has(&fails("link_flags: --version-script"), "not in that of hal");
+            has(&fails("link_flags: --version-script"), "not in that of ");
             has(&fails("target: shim\nlacks_link_flags: --version-script"), "in that of shim");
             has(&fails("target: other\nlink_flags: x"), "targets ");
         }

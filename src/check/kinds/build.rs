@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use crate::check::fields::Fields;
-use crate::check::finding::Finding;
+use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::lock::Subject;
@@ -66,9 +66,11 @@ impl Kind for BuildCheck {
             let expected = format!("a build tree at {}", self.path.display());
             return Finding::violation(Diagnosis::new(Code::FileMissing, expected, "no such folder")).into();
         }
-        if let Some(missing) = self.source.iter().chain(&self.newer_than).find(|tree| !tree.is_dir()) {
-            let expected = format!("a source tree at {}", missing.display());
-            finding.violates(Diagnosis::new(Code::FileMissing, expected, "no such folder"));
+        let tree = self.source.iter().find(|tree| !tree.is_dir()).map(|tree| (tree, "no such folder"));
+        let newer = self.newer_than.iter().find(|path| !path.exists()).map(|path| (path, "no such file or folder"));
+        if let Some((missing, actual)) = tree.or(newer) {
+            let expected = format!("the sources at {}", missing.display());
+            finding.violates(Diagnosis::new(Code::FileMissing, expected, actual));
             return finding.into();
         }
         self.look_at_configuration(&mut finding);
@@ -92,6 +94,7 @@ impl BuildCheck {
             }
         };
         self.options.judge_cache(&cache, &self.configure_again(), finding);
+        self.look_where_it_was_made(&cache, finding);
         let Some(source) = &self.source else { return };
         // Where the top CMakeLists.txt of this build lies.
         let home = cache.get("CMAKE_HOME_DIRECTORY");
@@ -105,6 +108,17 @@ impl BuildCheck {
                 let fix = self.configure_again();
                 finding.violates(Diagnosis::new(Code::BuildOfOtherSource, expected, actual).mended_by(fix));
             }
+        }
+    }
+
+    /// A build folder that was moved or copied goes on building in the old one.
+    fn look_where_it_was_made(&self, cache: &Cache, finding: &mut Finding) {
+        let made = cache.get("CMAKE_CACHEFILE_DIR").map(Path::new);
+        if let Some(made) = made.filter(|made| !same_folder(made, &self.path)) {
+            let expected = format!("a build tree made at {}", self.path.display());
+            let actual = format!("made at {}, and moved or copied since", made.display());
+            let fix = self.configure_again();
+            finding.violates(Diagnosis::new(Code::BuildOfOtherSource, expected, actual).mended_by(fix));
         }
     }
 
@@ -122,6 +136,10 @@ impl BuildCheck {
 
     fn look_at_products(&self, finding: &mut Finding) {
         let newest = self.newer_than.as_deref().and_then(|source| newest_source(source, &self.path));
+        if let (Some(source), None, false) = (&self.newer_than, &newest, self.products.is_empty()) {
+            let reason = format!("which files of {} are sources cannot be told: git tracks none", source.display());
+            finding.open = Some(Open::Undetermined { reason, code: None, fix: None });
+        }
         for product in &self.products {
             let path = self.path.join(product);
             let Ok(built) = fs::metadata(&path).and_then(|metadata| metadata.modified()) else {
@@ -163,9 +181,11 @@ fn same_folder(a: &Path, b: &Path) -> bool {
 /// The source file that changed last: of those that git tracks, else of all outside the build tree.
 fn newest_source(source: &Path, build: &Path) -> Option<(PathBuf, SystemTime)> {
     let files = work_tree::tracked_files(source).unwrap_or_else(|| {
-        let below =
-            WalkDir::new(source).into_iter().filter_entry(|entry| entry.path() != build && entry.file_name() != ".git");
-        below.filter_map(Result::ok).map(walkdir::DirEntry::into_path).collect()
+        let apart = |entry: &DirEntry| {
+            entry.file_name() != ".git" && !(entry.file_type().is_dir() && same_folder(entry.path(), build))
+        };
+        let below = WalkDir::new(source).into_iter().filter_entry(apart);
+        below.filter_map(Result::ok).map(DirEntry::into_path).collect()
     });
     let changed = |path: PathBuf| {
         let metadata = fs::symlink_metadata(&path).ok().filter(|metadata| !metadata.is_dir())?;

@@ -1,6 +1,7 @@
 //! The options part of `build`: build type, compiler, cache variables, and flags that must or must not be there.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use globset::GlobMatcher;
 
@@ -87,15 +88,17 @@ impl Options {
             .iter()
             .filter_map(|n| cache.get(n))
             .collect();
-        let named = |glob: &GlobMatcher, path: &str| {
-            glob.is_match(path) || path.rsplit('/').next().is_some_and(|name| glob.is_match(name))
+        let called = |glob: &GlobMatcher, path: &Path| {
+            glob.is_match(path) || path.file_name().is_some_and(|name| glob.is_match(name))
         };
+        // /usr/bin/c++ is a link to the compiler.
+        let named = |glob: &GlobMatcher, path: &str| links(path).iter().any(|path| called(glob, path));
         for wanted in &self.compiler {
             match compilers.iter().find(|path| named(wanted, path)) {
                 Some(path) => finding.saw(format!("compiled by {path}")),
                 None => {
                     let actual = if compilers.is_empty() { "none in the cache".into() } else { compilers.join(", ") };
-                    let fix = format!("{fix} -DCMAKE_CXX_COMPILER={}", wanted.glob());
+                    let fix = format!("{fix} -D{}", assignment(wanted.glob().glob()));
                     finding.violates(violation(format!("a compiler {}", wanted.glob()), actual, fix));
                 }
             }
@@ -161,6 +164,21 @@ impl Options {
         finding.saw(format!("{} {} commands looked at", chosen.len(), asked.what));
         asked.judge(&chosen, finding);
     }
+}
+
+/// A file, and what it leads to link by link.
+fn links(path: &str) -> Vec<PathBuf> {
+    const MOST: usize = 40;
+    let next = |path: &PathBuf| Some(path.parent()?.join(fs::read_link(path).ok()?));
+    std::iter::successors(Some(PathBuf::from(path)), next).take(MOST).collect()
+}
+
+/// What to tell CMake for a compiler: by its name, where it is asked for as `*/NAME`.
+fn assignment(wanted: &str) -> String {
+    let name = wanted.rsplit('/').next().unwrap_or(wanted);
+    let language = if name.contains("++") || name.contains("hipcc") { "CXX" } else { "C" };
+    let path = if wanted.contains(['*', '?', '[', '{']) { name } else { wanted };
+    format!("CMAKE_{language}_COMPILER={path}")
 }
 
 /// Flags asked of one sort of command line.

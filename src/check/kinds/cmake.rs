@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use walkdir::WalkDir;
 
+use super::ninja;
+
 /// `CMakeCache.txt`: the options of the build tree.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cache {
@@ -125,41 +127,16 @@ pub(super) fn link_lines(build: &Path) -> Result<Vec<CommandLine>, NoCommandLine
     if !lines.is_empty() {
         return Ok(lines);
     }
-    match fs::read(build.join("build.ninja")) {
-        Ok(text) => Ok(ninja_links(&String::from_utf8_lossy(&text))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NoCommandLines::Missing),
-        Err(error) => Err(NoCommandLines::Unreadable(error)),
-    }
-}
-
-/// In what CMake writes for Ninja, a `build` statement of a rule with LINKER in its name has its flags as variables.
-fn ninja_links(text: &str) -> Vec<CommandLine> {
-    const FLAGS: [&str; 4] = ["LANGUAGE_COMPILE_FLAGS", "LINK_FLAGS", "LINK_LIBRARIES", "LINK_PATH"];
-    let mut lines: Vec<CommandLine> = Vec::new();
-    let mut inside = false;
-    for line in text.lines() {
-        if let Some(statement) = line.strip_prefix("build ") {
-            inside = statement.split_once(": ").is_some_and(|(_, rule)| rule.contains("_LINKER_"));
-            if inside {
-                lines.push(CommandLine { subject: String::new(), target: None, words: Vec::new() });
-            }
-        } else if let (true, Some(current), Some((name, value))) =
-            (inside && line.starts_with(' '), lines.last_mut(), line.trim().split_once(" = "))
-        {
-            // `$` quotes a colon, a space, and itself.
-            let value = value.replace("$:", ":").replace("$ ", " ").replace("$$", "$");
-            match name {
-                "OBJECT_DIR" => current.target = target_of(&value),
-                "SONAME_FLAG" | "SONAME" => {}
-                name if FLAGS.contains(&name) => current.words.extend(apart(split(&value))),
-                _ => {}
-            }
-            current.subject = current.target.clone().unwrap_or_default();
-        } else if !line.starts_with(' ') {
-            inside = false;
-        }
-    }
-    lines
+    let links = ninja::links(build).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => NoCommandLines::Missing,
+        _ => NoCommandLines::Unreadable(error),
+    })?;
+    let line = |link: ninja::Link| {
+        let target = target_of(&link.objects);
+        let words = apart(split(&link.command));
+        CommandLine { subject: target.clone().unwrap_or_default(), target, words }
+    };
+    Ok(links.into_iter().map(line).collect())
 }
 
 /// The target is named by the folder of its objects: `CMakeFiles/NAME.dir`.
@@ -189,17 +166,6 @@ mod tests {
     fn the_cache_is_read_without_its_remarks() {
         let cache = Cache::parse("// a: b=c\n# x:y=z\nA:STRING=1=2\n\"B:C\":BOOL=ON\nnonsense\nD:INTERNAL=\n");
         assert_eq!(["A", "B:C", "D", "x"].map(|name| cache.get(name)), [Some("1=2"), Some("ON"), Some(""), None]);
-    }
-
-    #[test]
-    fn link_lines_of_ninja_are_read_by_their_target() {
-        let text = "build libx.so: CXX_SHARED_LIBRARY_LINKER__x_Release a.o\n  \
-                    LINK_FLAGS = -Wl,--version-script=/p/x.map,-z,now\n  OBJECT_DIR = src/CMakeFiles/x.dir\n\n\
-                    build y: phony\n  LINK_FLAGS = -no\n";
-        let lines = ninja_links(text);
-        assert_eq!(lines.len(), 1);
-        assert_eq!(lines[0].target.as_deref(), Some("x"));
-        assert_eq!(lines[0].words, ["--version-script=/p/x.map", "-z", "now"]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod loads;
 mod machine;
 mod modelled;
 mod mount;
+mod ninja;
 mod package;
 mod path;
 mod process;
