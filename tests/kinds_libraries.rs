@@ -134,6 +134,8 @@ mod symbols {
         place.fails(&check("nodes: {hip_9.9: 3}"), "symbol-missing");
         place.fails(&check("nodes: {hip_9.9: 1}"), "symbol-unexpected");
         place.fails(&check("runtime: gone.so"), "library-missing");
+        place.write("pointer.so", "version https://git-lfs.github.com/spec/v1\n");
+        has(&place.fails(&check("runtime: pointer.so"), "wrong-type"), "a Git LFS pointer");
         has(&place.is_refused(&check("nodes: {hip_4.2: all}")), "expected a whole number of symbols for `hip_4.2`");
     }
 }

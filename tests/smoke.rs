@@ -220,19 +220,42 @@ fn a_shim_of_another_machine_is_a_preload_that_ld_so_ignores() {
     let mut bytes = std::fs::read(&shim).expect("read");
     bytes[18] = 183; // e_machine: EM_AARCH64
     std::fs::write(&shim, bytes).expect("written");
-    fails_at(&smoke(&shim, 1, &[]), "loads", "preload-ignored");
+    let document = smoke(&shim, 1, &[]);
+    fails_at(&document, "loads", "preload-ignored");
+    let ground = rung(&document, "present")["evidence"].to_string();
+    assert!(ground.contains("for aarch64, not for this machine's x86-64"), "{ground}");
 }
 
 #[test]
-fn what_is_no_library_fails_on_the_ground() {
+fn what_is_no_library_fails_on_the_ground_and_is_named() {
     let folder = scratch();
-    let text = folder.path().join("libshimhip.so");
-    std::fs::write(&text, "not an ELF file\n").expect("written");
-    for shim in [text.as_path(), Path::new("/no/such/libshimhip.so"), folder.path()] {
-        let document = smoke(shim, 1, &[]);
-        fails_at(&document, "present", "library-missing");
-        assert!(rung(&document, "present")["actual"].as_str().expect("text").contains(shim.to_str().expect("text")));
+    let file = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).expect("written");
+        path
+    };
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 308152\n";
+    let cases = [
+        ("/no/such/libshimhip.so".into(), "library-missing", "No such file"),
+        (folder.path().to_owned(), "wrong-type", "found a folder"),
+        (file("text.so", "not an ELF file\n"), "wrong-type", "(a text file)"),
+        (file("script.so", "/* GNU ld script */\nGROUP ( libshimhip.so.1 )\n"), "wrong-type", "(a linker script"),
+        (file("pointer.so", pointer), "wrong-type", "(a Git LFS pointer; git lfs pull"),
+        (file("empty.so", ""), "wrong-type", "it is empty"),
+    ];
+    for (path, code, said) in &cases {
+        for document in [smoke(path, 1, &[]), smoke(path, 1, &["--", "true"]), before(path)] {
+            fails_at(&document, "present", code);
+            let actual = rung(&document, "present")["actual"].as_str().expect("text").to_owned();
+            assert!(actual.contains(path.to_str().expect("text")) && actual.contains(said), "{actual}");
+        }
     }
+}
+
+/// Climbs with the bundled shim before that runtime.
+fn before(runtime: &Path) -> Value {
+    let words = ["smoke", "--format", "json", "--runtime", runtime.to_str().expect("text")];
+    xdoctor(words).exits(1).json()
 }
 
 fn constructor(body: &str) -> String {

@@ -263,8 +263,10 @@ fn what_is_no_elf_file_is_said_in_one_line_with_2() {
     std::fs::write(&file, "just text").unwrap();
     let output = symbols(&[], &file);
     assert_eq!(output.status.code(), Some(2));
-    let expected =
-        format!("xdoctor: {}: not an ELF file: expected \\x7fELF at offset 0, found \"just\"\n", file.display());
+    let expected = format!(
+        "xdoctor: {}: not an ELF file: expected \\x7fELF at offset 0, found \"just\" (a text file)\n",
+        file.display()
+    );
     assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
     let output = xdoctor().args(["--format", "json", "symbols"]).arg(&file).output().unwrap();
     let error: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -29,9 +29,9 @@ pub enum ElfError {
         path: PathBuf,
     },
     /// The first bytes are not those of an ELF file.
-    #[error("not an ELF file: expected \\x7fELF at offset 0, found \"{found}\"")]
+    #[error("not an ELF file: expected \\x7fELF at offset 0, found {found}")]
     NotElf {
-        /// The first bytes, escaped.
+        /// The first bytes, escaped and quoted, and what begins so, where that is known.
         found: String,
     },
     /// The file ends before something that it announces.

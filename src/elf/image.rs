@@ -8,6 +8,7 @@ use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, ProgramHeader};
 use goblin::elf::section_header::SectionHeader;
 use scroll::Pread;
 
+use super::foreign::what_it_is;
 use super::notes::{self, Note};
 use super::reader::Reader;
 use super::statics::{self, StaticSymbols};
@@ -253,7 +254,8 @@ impl<'a> Image<'a> {
 fn read_header(bytes: &[u8]) -> Result<(Reader<'_>, Header), ElfError> {
     let start = bytes.get(..ELFMAG.len()).unwrap_or(bytes);
     if start != ELFMAG {
-        return Err(ElfError::NotElf { found: escape(start).to_string() });
+        let what = what_it_is(bytes).map(|what| format!(" ({what})")).unwrap_or_default();
+        return Err(ElfError::NotElf { found: format!("\"{}\"{what}", escape(start)) });
     }
     let truncated = |needed: usize| ElfError::Truncated {
         what: "ELF header",

@@ -23,6 +23,7 @@ mod demangle;
 mod dynamic;
 mod error;
 mod escape;
+mod foreign;
 mod hash;
 mod hex;
 mod image;

@@ -1,8 +1,10 @@
 //! What a library or program offers and asks for: the facts that interposition is judged by.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::code::Code;
 use crate::elf::{Binding, ElfError, Image, Mapped, SymbolKind, escape, hex};
 
 /// The dynamic exports and references of one ELF file, read once.
@@ -14,6 +16,8 @@ pub struct Library {
     pub soname: Option<String>,
     /// Its build id, in hexadecimal.
     pub build_id: Option<String>,
+    /// The processor that it is for.
+    pub machine: String,
     /// What it NEEDs.
     pub needed: Vec<String>,
     /// DT_RPATH, as it stands.
@@ -62,6 +66,19 @@ pub struct LibraryError {
     pub source: ElfError,
 }
 
+impl LibraryError {
+    /// What this is called; `None` where the file is there and may not be read, so that nobody knows.
+    pub fn code(&self) -> Option<Code> {
+        match &self.source {
+            ElfError::Open { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+                    .then_some(Code::LibraryMissing)
+            }
+            _ => Some(Code::WrongType),
+        }
+    }
+}
+
 impl Library {
     /// Reads a file's dynamic section, symbols and versions.
     ///
@@ -97,6 +114,7 @@ impl Library {
             path: path.to_owned(),
             soname: image.soname().map(text),
             build_id: image.build_id().map(hex),
+            machine: image.machine_name(),
             needed: image.needed().map(text).collect(),
             rpath: image.rpath().map(text),
             runpath: image.runpath().map(text),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::bundle;
-use crate::interpose::Library;
+use crate::interpose::{Library, LibraryError};
 
 use super::climbed::Climb;
 use super::compare::Compare;
@@ -23,9 +23,8 @@ pub fn climb(setup: &Setup) -> Result<Climb, ClimbError> {
     let (shim, runtime) = match (Library::read(&setup.shim), runtime) {
         (Ok(shim), Ok(runtime)) => (shim, runtime),
         (shim, runtime) => {
-            let missing: Vec<String> =
-                [shim.err(), runtime.err()].into_iter().flatten().map(|e| e.to_string()).collect();
-            return Ok(Climb::without(missing.join("; ")));
+            let errors: Vec<LibraryError> = [shim.err(), runtime.err()].into_iter().flatten().collect();
+            return Ok(Climb::without(&errors));
         }
     };
     if let Some(runtime) = runtime.as_ref().filter(|runtime| !runtime.exports.keys().any(|name| setup.api.takes(name)))
@@ -53,11 +52,18 @@ pub fn climb(setup: &Setup) -> Result<Climb, ClimbError> {
     }
 }
 
+/// The processor that the bundle is for, as [`crate::elf::Machine`] spells it.
+const OURS: &str = "x86-64";
+
 /// What names a file beyond its path.
 fn present(shim: &Library, runtime: Option<&Library>) -> Seen {
     let line = |what: &str, library: &Library| {
         let id = library.build_id.as_deref().unwrap_or("none");
-        format!("{what} {} (SONAME {}, build id {id})", library.path.display(), library.name())
+        let foreign = match library.machine.as_str() {
+            OURS => String::new(),
+            machine => format!("for {machine}, not for this machine's {OURS}; "),
+        };
+        format!("{what} {} ({foreign}SONAME {}, build id {id})", library.path.display(), library.name())
     };
     let shim = line("shim", shim);
     (Answer::Holds, std::iter::once(shim).chain(runtime.map(|runtime| line("runtime", runtime))).collect())

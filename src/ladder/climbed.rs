@@ -1,9 +1,9 @@
 //! What a climb showed: each rung from below, and what it all says of interception.
 
 use crate::bundle;
-use crate::code::{Code, Severity};
+use crate::code::Severity;
 use crate::diagnosis::Diagnosis;
-use crate::interpose::Role;
+use crate::interpose::{LibraryError, Role};
 use crate::probe::{Ended, Ending};
 
 use super::call::Call;
@@ -55,11 +55,18 @@ impl Climb {
         }
     }
 
-    /// A climb that ends on the ground: a file is missing or unreadable.
-    pub(super) fn without(missing: String) -> Climb {
-        let diagnosis = Diagnosis::new(Code::LibraryMissing, "a shim and a runtime that can be read", missing);
-        let mut climb = Climb::new(String::new(), (Answer::Diagnosed(diagnosis), Vec::new()), None);
-        climb.fill(&unknown(Rung::Present));
+    /// A climb that ends on the ground: files are missing, are no ELF files, or may not be read.
+    pub(super) fn without(errors: &[LibraryError]) -> Climb {
+        let said = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let (answer, above) = match errors.iter().find_map(LibraryError::code) {
+            Some(code) => {
+                let diagnosis = Diagnosis::new(code, "a shim and a runtime, ELF libraries that can be read", said);
+                (Answer::Diagnosed(diagnosis), unknown(Rung::Present))
+            }
+            None => (Answer::Undetermined(said), Answer::Undetermined("unknown, since nothing ran".to_owned())),
+        };
+        let mut climb = Climb::new(String::new(), (answer, Vec::new()), None);
+        climb.fill(&above);
         climb
     }
 

@@ -8,7 +8,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
-use crate::interpose::{Api, Coverage, Deploy, Question, coverage};
+use crate::interpose::{Api, Coverage, CoverageError, Deploy, Question, coverage};
 use crate::loader::Module;
 use crate::lock::Subject;
 
@@ -67,8 +67,13 @@ impl Kind for CoverageCheck {
         match coverage(&question) {
             Ok(answer) => self.judge(&answer).into(),
             Err(error) => {
+                let code = match &error {
+                    CoverageError::Library(error) => error.code(),
+                    _ => Some(Code::LibraryMissing),
+                };
                 let expected = "a shim, a runtime and clients that can be read";
-                Finding::violation(Diagnosis::new(Code::LibraryMissing, expected, error.to_string())).into()
+                let diagnosis = code.map(|code| Diagnosis::new(code, expected, error.to_string()));
+                diagnosis.map_or_else(|| Finding::undetermined(error.to_string()), Finding::violation).into()
             }
         }
     }

@@ -156,7 +156,8 @@ impl SymbolsCheck {
             Ok(runtime) => runtime,
             Err(error) => {
                 let expected = format!("a runtime at {}", path.display());
-                return finding.violates(Diagnosis::new(Code::LibraryMissing, expected, error.source.to_string()));
+                let code = error.code().unwrap_or(Code::LibraryMissing);
+                return finding.violates(Diagnosis::new(code, expected, error.source.to_string()));
             }
         };
         let api = derive(&runtime);
