@@ -4,6 +4,8 @@
 
 #[path = "support/bundle.rs"]
 mod bundle;
+#[path = "support/interrupt.rs"]
+mod interrupt;
 #[path = "support/observed.rs"]
 mod observed;
 #[path = "support/schema.rs"]
@@ -228,4 +230,15 @@ fn a_command_that_does_not_end_is_ended_at_its_time_with_what_is_known() {
     assert!(calls.iter().any(|call| call["count"] == 1), "{document:#}");
     let run = xdoctor::xdoctor(["trace", "--timeout", "100ms", "--", "sleep", "100"]).exits(0);
     assert!(run.stdout.contains("the command was ended at its time limit"), "{}", run.stdout);
+}
+
+#[test]
+fn a_trace_that_is_interrupted_is_undetermined_and_still_tells_what_was_called() {
+    let words = ["trace", "--format", "json", "--api", "*nanosleep", "--", "sleep", "1000"];
+    let called = |document: &Value| document["calls"].as_array().is_some_and(|calls| !calls.is_empty());
+    let document = interrupt::interrupted(&words, called);
+    schema::assert_valid("trace", &document);
+    assert_eq!((&document["exit"], &document["signal"]), (&Value::Null, &Value::Null));
+    let calls = document["calls"].as_array().expect("calls");
+    assert!(calls.iter().any(|call| call["count"] == 1), "{document:#}");
 }

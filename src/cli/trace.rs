@@ -11,10 +11,10 @@ use anyhow::{Context, bail};
 
 use crate::bundle;
 use crate::interpose::Selection;
-use crate::probe::{Child, Ended, Limits, Met, Observation, Observer, Watch, watch_for_interrupts};
+use crate::probe::{Child, Ended, Ending, Limits, Met, Observation, Observer, Watch, watch_for_interrupts};
 use crate::scratch::scratch;
 
-use super::output::Format;
+use super::output::{Format, after_printing};
 use super::shimmed::{duration, name_and_value};
 use super::{Exit, Output};
 use document::Document;
@@ -28,7 +28,7 @@ use table::Table;
 ///
 /// The command's words, stdout's too, go to stderr. Its stdin is closed, and LD_* variables are not
 /// inherited: give them with --env. Exit status 0 where the command was observed, whatever became of
-/// it; 3 where nothing could be observed.
+/// it; 3 where nothing could be observed, or somebody pressed Ctrl-C before its end.
 ///
 /// Examples:
 ///   xdoctor trace -- ./client
@@ -70,11 +70,11 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let observation = observer.read()?;
     let unobserved = observation.unobserved(&met);
     let table = Table::of(&observation, &preloads(args));
-    match output.format {
-        Format::Json => output.json(&Document::new(&command_line, &ended, &observation, &unobserved, &table))?,
-        Format::Text => table::print(&table, &ended, &observation, output)?,
-    }
-    Ok(exit(&observation, &unobserved, output))
+    let printed = match output.format {
+        Format::Json => output.json(&Document::new(&command_line, &ended, &observation, &unobserved, &table)),
+        Format::Text => table::print(&table, &ended, &observation, output),
+    };
+    after_printing(printed.map_err(Into::into), exit(&ended, &observation, &unobserved, output))
 }
 
 /// The command as it was given, with its variables, and how it ended.
@@ -95,7 +95,7 @@ fn preloads(args: &Args) -> Vec<PathBuf> {
     text.split([' ', ':']).filter(|path| !path.is_empty()).map(PathBuf::from).collect()
 }
 
-fn exit(observation: &Observation, unobserved: &[&Met], output: Output) -> Exit {
+fn exit(ended: &Ended, observation: &Observation, unobserved: &[&Met], output: Output) -> Exit {
     let us = std::process::id();
     if observation.images.is_empty() {
         output.remark(
@@ -113,6 +113,10 @@ fn exit(observation: &Observation, unobserved: &[&Met], output: Output) -> Exit 
     let lost: u64 = observation.images.iter().map(|image| image.lost).sum();
     if lost > 0 {
         output.remark(format_args!("{lost} bindings could not be recorded: their calls are not counted"));
+    }
+    if ended.ending == Ending::Interrupted {
+        output.remark("interrupted: what the command would have called after that is not known");
+        return Exit::Undetermined;
     }
     Exit::Holds
 }
