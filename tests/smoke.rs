@@ -471,3 +471,29 @@ fn interception_that_was_seen_is_said_where_only_the_result_could_not_be_compare
     let last = run.stdout.lines().last().expect("a verdict");
     assert!(last.starts_with("interception seen for 12 of 12 roles; `correct` is undetermined"), "{last}");
 }
+
+/// Climbs with a script that prints what it is given, and something else under the shim.
+fn printing(native: &str, shimmed: &str, status: i32) -> Value {
+    let folder = scratch();
+    let bundle = folder.path().to_str().expect("text");
+    xdoctor(["bundle", bundle]).exits(0);
+    let print = format!(
+        "{bundle}/bin/hip-matmul > {bundle}/out && if [ $LD_PRELOAD ]; then echo '{shimmed}'; else echo '{native}'; fi"
+    );
+    let runtime = format!("{bundle}/lib/libamdhip64.so.7");
+    let words = ["--runtime", &runtime, "--compare", "json:/loss", "--", "sh", "-c", &print];
+    smoke(&Path::new(bundle).join("lib/libshimhip.so"), status, &words)
+}
+
+#[test]
+fn a_json_value_that_is_no_number_is_named_with_its_mend() {
+    let (number, nan) = (r#"{"loss": 0.5}"#, r#"{"loss": NaN}"#);
+    let document = printing(number, nan, 1);
+    fails_at(&document, "correct", "wrong-result");
+    let actual = rung(&document, "correct")["actual"].as_str().expect("found").to_owned();
+    assert!(actual.starts_with("the JSON on its stdout holds NaN, which JSON has no word for"), "{actual}");
+    let document = printing(nan, nan, 3);
+    let reason = rung(&document, "correct")["reason"].as_str().expect("a reason").to_owned();
+    assert!(reason.starts_with("the native run cannot be compared: the JSON on its stdout holds NaN"), "{reason}");
+    assert!(reason.contains("allow_nan=False") && reason.ends_with("or compare stdout instead"), "{reason}");
+}

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::probe::{Ended, Ending};
@@ -69,7 +70,7 @@ impl Compare {
             Compare::Stdout if ended.stdout.truncated => Err("its stdout was cut off".to_owned()),
             Compare::Stdout => Ok(ended.stdout.text()),
             Compare::Json(pointer) => {
-                let document = document(&ended.stdout.text()).ok_or("its stdout holds no JSON document")?;
+                let document = document(&ended.stdout.text()).map_err(|error| error.to_string())?;
                 let value = document.pointer(pointer).ok_or_else(|| format!("its JSON has nothing at `{pointer}`"))?;
                 Ok(value.to_string())
             }
@@ -94,12 +95,56 @@ impl Compare {
 const SHOWN: usize = 120;
 const CONTEXT: usize = 20;
 
-/// All of the text as one document, else its last line that is one.
-fn document(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok().or_else(|| {
-        let objects = text.lines().rev().filter(|line| line.trim_start().starts_with(['{', '[']));
-        objects.filter_map(|line| serde_json::from_str(line).ok()).next()
-    })
+/// Output without a document.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum NoDocument {
+    #[error("its stdout holds no JSON document")]
+    Missing,
+    /// Python's json.dumps writes such words unless it is told otherwise; RFC 8259 (section 6) has no such numbers.
+    #[error(
+        "the JSON on its stdout holds {0}, which JSON has no word for: print null in its place (Python's json.dumps(..., \
+         allow_nan=False) finds where), or compare stdout instead"
+    )]
+    NoNumber(&'static str),
+}
+
+/// All of the text as one document, else its last line that is one, or would be but for a word in a number's place.
+fn document(text: &str) -> Result<Value, NoDocument> {
+    let lines = text.lines().rev().filter(|line| line.trim_start().starts_with(['{', '[']));
+    for text in std::iter::once(text).chain(lines) {
+        if let Ok(value) = serde_json::from_str(text) {
+            return Ok(value);
+        }
+        if let Some((word, rest)) = without_words(text)
+            && serde_json::from_str::<IgnoredAny>(&rest).is_ok()
+        {
+            return Err(NoDocument::NoNumber(word));
+        }
+    }
+    Err(NoDocument::Missing)
+}
+
+/// Words in a number's place; the longer before what it ends with.
+const WORDS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
+
+/// The text with null for each of those words, but for those in strings, and the first of them; `None` where there is none.
+fn without_words(text: &str) -> Option<(&'static str, String)> {
+    let (mut first, mut rest, mut written) = (None, text, String::new());
+    let mut in_string = false;
+    while let Some(char) = rest.chars().next() {
+        let word = WORDS.into_iter().find(|word| !in_string && rest.starts_with(word));
+        let taken = match (word, char) {
+            (Some(word), _) => word.len(),
+            (None, '\\') => char.len_utf8() + rest.chars().nth(1).map_or(0, char::len_utf8),
+            (None, _) => char.len_utf8(),
+        };
+        in_string ^= char == '"';
+        let (text, behind) = rest.split_at(taken);
+        written.push_str(if word.is_some() { "null" } else { text });
+        first = first.or(word);
+        rest = behind;
+    }
+    first.map(|word| (word, written))
 }
 
 #[cfg(test)]
@@ -116,9 +161,20 @@ mod tests {
 
     #[test]
     fn the_document_is_all_of_stdout_or_its_last_line_of_json() {
-        assert_eq!(document("noise\n{\"a\": 1}\n{\"a\": 2}\nmore noise\n"), Some(serde_json::json!({"a": 2})));
-        assert_eq!(document("{\n \"a\": 3\n}\n"), Some(serde_json::json!({"a": 3})));
-        assert_eq!(document("nothing"), None);
+        assert_eq!(document("noise\n{\"a\": 1}\n{\"a\": 2}\nmore noise\n"), Ok(serde_json::json!({"a": 2})));
+        assert_eq!(document("{\n \"a\": 3\n}\n"), Ok(serde_json::json!({"a": 3})));
+        assert_eq!(document("nothing"), Err(NoDocument::Missing));
+        assert_eq!(document("NaN, said nobody"), Err(NoDocument::Missing));
+    }
+
+    #[test]
+    fn a_word_in_a_numbers_place_is_named_and_no_earlier_line_stands_for_it() {
+        let lines = "{\"loss\": 0.5}\n{\"loss\": NaN}\n";
+        assert_eq!(document(lines), Err(NoDocument::NoNumber("NaN")));
+        assert_eq!(document("{\n \"a\": [{}, -Infinity,\n {}\n]}"), Err(NoDocument::NoNumber("-Infinity")));
+        assert_eq!(document("[Infinity]").expect_err("no number"), NoDocument::NoNumber("Infinity"));
+        let text = r#"{"said": "\\\"NaN\"", "a": 1}"#;
+        assert_eq!(document(text), Ok(serde_json::json!({"said": "\\\"NaN\"", "a": 1})));
     }
 
     #[test]
