@@ -14,7 +14,9 @@ use crate::code::Code;
 use crate::diagnosis::{Diagnosis, listed};
 
 use super::accounts::{group_id, group_name};
+use super::drivers::Fit;
 use super::machine::Machine;
+use super::runtime;
 use super::versions::{Requirement, Scheme};
 use super::{Context, Found, Kind};
 
@@ -240,26 +242,33 @@ impl DeviceCheck {
         Ok(())
     }
 
-    /// NVIDIA's libraries refuse any driver but that of their own version; AMD's take a range that only AMD knows.
     fn compare_with_runtime(&self, driver: Driver, version: Option<&str>, finding: &mut Finding) {
         let Some(runtime) = &self.runtime else { return };
         let Ok(real) = fs::canonicalize(runtime) else {
             let expected = runtime.display().to_string();
             return finding.violates(Diagnosis::new(Code::LibraryMissing, expected, "no such file"));
         };
-        let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let own = name.split_once(".so.").map(|(_, version)| version);
         finding.saw(format!("runtime {}", real.display()));
-        if let (Driver::Nvidia, Some(own), Some(version)) = (driver, own, version)
-            && own.contains('.')
-            && own != version
-        {
-            let expected = format!("a driver of the version of {name}");
-            let fix = "reboot, or unload the old kernel module: the libraries were updated and it was not (or this \
-                       container brings its own)";
-            finding.violates(
-                Diagnosis::new(Code::WrongVersion, expected, format!("driver nvidia {version}")).mended_by(fix),
-            );
+        let fit = match (driver, version) {
+            (Driver::Amdgpu, Some(version)) => runtime::over_amdgpu(&real, version),
+            (Driver::Nvidia, Some(version)) => runtime::over_nvidia(&real, version, &self.machine),
+            (Driver::Amdgpu, None) => Fit::Unsaid(
+                "the kernel's own amdgpu has no version of its own, and AMD speaks of its own driver only".to_owned(),
+            ),
+            (Driver::Nvidia, None) => Fit::Unsaid("the version of the driver nvidia cannot be told".to_owned()),
+        };
+        let name = driver.name();
+        match fit {
+            Fit::Fits(why) => finding.saw(why),
+            Fit::Differs(expected) => {
+                let actual = format!("driver {name} {}, {}", version.unwrap_or_default(), real.display());
+                let diagnosis = Diagnosis::new(Code::WrongVersion, expected, actual);
+                finding.violates(diagnosis.mended_by(runtime::mend(driver == Driver::Nvidia, &real)));
+            }
+            Fit::Unsaid(why) => {
+                let reason = format!("whether the driver {name} takes {} cannot be told: {why}", real.display());
+                finding.open.get_or_insert(Open::Undetermined { reason, code: None, fix: None });
+            }
         }
     }
 
@@ -416,5 +425,101 @@ mod tests {
             assert!(found.evidence[0].contains("driver nvidia 580.159.03"), "{:?}", found.evidence);
             assert_eq!(found.violations.is_empty(), fits, "{:?}", found.violations);
         }
+    }
+    /// Judges a runtime that lies somewhere below this machine's root.
+    fn over(machine: &Machine, driver: Driver, library: &str) -> Finding {
+        let path = machine.path(library);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(&path, "").expect("written");
+        found(&DeviceCheck { runtime: Some(path), ..with_driver(machine.clone(), driver, None) }, false)
+    }
+
+    fn unsaid(finding: &Finding) -> &str {
+        assert_eq!(finding.violations, []);
+        match &finding.open {
+            Some(Open::Undetermined { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_hip_runtime_is_held_against_the_driver_by_amds_table() {
+        let (_folder, machine) = made_of(&[("/sys/module/amdgpu/version", "6.8.5\n")]);
+        for library in ["/opt/rocm-6.2.4/lib/libamdhip64.so.6.2.60204", "/usr/lib/libamdhip64.so.6.4.43484"] {
+            let found = over(&machine, Driver::Amdgpu, library);
+            assert_eq!((found.violations.as_slice(), &found.open), ([].as_slice(), &None), "{library}");
+            assert!(found.evidence.iter().any(|line| line.contains("over its driver 6.2")), "{:?}", found.evidence);
+        }
+        let found = over(&machine, Driver::Amdgpu, "/opt/rocm-7.1.1/lib/libamdhip64.so.7.1.70101");
+        let [violation] = found.violations.as_slice() else { panic!("{:?}", found.violations) };
+        assert_eq!(violation.code, Code::WrongVersion);
+        assert!(violation.expected.contains("6.0, 6.1, 6.2, 6.3, 6.4, 7.0"), "{}", violation.expected);
+        assert!(violation.actual.contains("driver amdgpu 6.8.5"), "{}", violation.actual);
+    }
+
+    #[test]
+    fn the_release_of_a_rocm_tree_is_read_where_the_name_of_its_runtime_tells_less() {
+        let version = "/opt/rocm/.info/version";
+        let (_folder, machine) = made_of(&[("/sys/module/amdgpu/version", "6.16.13"), (version, "10.0.0-12\n")]);
+        let found = over(&machine, Driver::Amdgpu, "/opt/rocm/lib/libamdhip64.so");
+        assert_eq!((found.violations.as_slice(), &found.open), ([].as_slice(), &None));
+        let other = over(&machine, Driver::Amdgpu, "/opt/rocm/lib/libamdhip64.so.7.2.26015");
+        assert!(unsaid(&other).contains("lies in a tree of ROCm 10.0.0"), "{}", unsaid(&other));
+    }
+
+    #[test]
+    fn what_amd_does_not_say_of_a_driver_is_undetermined_with_the_reason() {
+        let library = "/usr/lib/libamdhip64.so.6.2.41134";
+        let cases = [
+            ("/sys/module/amdgpu/refcnt", "1", library, "no version of its own"),
+            ("/sys/module/amdgpu/version", "6.99.1", library, "which release of AMD's driver has the version 6.99.1"),
+            ("/sys/module/amdgpu/version", "6.16.13", "/l/libamdhip64.so.8.3.1", "does not name ROCm 8.3"),
+            ("/sys/module/amdgpu/version", "6.16.13", "/torch/lib/libamdhip64.so", "neither its name nor"),
+            ("/sys/module/amdgpu/version", "6.16.13", "/l/libfoo.so.1", "is not known here"),
+            ("/sys/module/amdgpu/version", "6.16.13", "/l/libamdhip64.so.4294967295.9.4294967295", "does not name"),
+        ];
+        for (file, text, library, why) in cases {
+            let (_folder, machine) = made_of(&[(file, text)]);
+            let found = over(&machine, Driver::Amdgpu, library);
+            assert!(unsaid(&found).contains(why), "{library}: {}", unsaid(&found));
+        }
+    }
+
+    #[test]
+    fn a_cuda_runtime_takes_the_driver_of_its_release_and_any_later_one() {
+        let said = |version: &str| format!("NVRM version: NVIDIA UNIX x86_64 Kernel Module  {version}  Tue\n");
+        let on = |version: &str, library: &str| {
+            let files = [("/proc/driver/nvidia/version", said(version)), ("/sys/module/nvidia/refcnt", "1".to_owned())];
+            let (_folder, machine) = made_of(&files.each_ref().map(|(path, text)| (*path, text.as_str())));
+            over(&machine, Driver::Nvidia, library)
+        };
+        for (version, library) in [
+            ("580.65.06", "libcudart.so.13"),
+            ("595.71.05", "libcudart.so.12.4.127"),
+            ("535.54.03", "libcudart-d0da41ae.so.11.0"),
+        ] {
+            let found = on(version, &format!("/wheel/lib/{library}"));
+            assert_eq!((found.violations.as_slice(), &found.open), ([].as_slice(), &None), "{library} over {version}");
+        }
+        let found = on("570.172.08", "/wheel/lib/libcudart.so.13");
+        assert_eq!(found.violations[0].code, Code::WrongVersion);
+        assert!(found.violations[0].expected.contains("580.65.06"), "{:?}", found.violations);
+        assert!(unsaid(&on("580.65.06", "/l/libcudart.so")).contains("does not say its version"));
+        assert!(unsaid(&on("580.65.06", "/l/libcublas.so.12")).contains("is not known here"));
+    }
+
+    #[test]
+    fn cuda_compat_leaves_open_what_would_be_too_old_without_it() {
+        let said = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  Tue\n";
+        let files = [
+            ("/proc/driver/nvidia/version", said),
+            ("/sys/module/nvidia/refcnt", "1"),
+            ("/usr/local/cuda-13.0/compat/libcuda.so.1", ""),
+        ];
+        let (_folder, machine) = made_of(&files);
+        let runtime = over(&machine, Driver::Nvidia, "/usr/local/cuda-13.0/lib64/libcudart.so.13.0.48");
+        assert!(unsaid(&runtime).contains("cuda-compat is here"), "{}", unsaid(&runtime));
+        let library = over(&machine, Driver::Nvidia, "/usr/local/cuda-13.0/compat/libcuda.so.580.65.06");
+        assert!(unsaid(&library).contains("of a package cuda-compat"), "{}", unsaid(&library));
     }
 }
