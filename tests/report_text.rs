@@ -198,9 +198,24 @@ fn tap_carries_every_text_whole() {
 }
 
 #[test]
+fn text_steers_no_terminal_and_no_runner_and_hides_no_check() {
+    colored::control::set_override(false);
+    let style = report::Style { marks: true, width: 80, verbose: false };
+    let (text, checks) = of_any_text(|run| report::render(run, style));
+    let steers = |c: &char| (c.is_control() && *c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{feff}');
+    assert_eq!(text.chars().find(steers), None);
+    assert_eq!(text.lines().find(|line| line.trim_start().starts_with("::")), None);
+    for (mark, status) in [("✗", Status::Fail), ("?", Status::Undetermined)] {
+        let wanted = checks.iter().filter(|check| check.status == status).count();
+        let head = |line: &&str| line.starts_with(&format!("  {mark} "));
+        assert_eq!(text.lines().filter(head).count(), wanted, "{mark}");
+    }
+}
+
+#[test]
 fn annotations_stay_one_to_a_line_and_at_most_ten_of_a_kind() {
     let (report, _) = of_any_text(report::github);
-    assert_eq!(report.matches('\r').count(), 0);
+    assert!(!report.contains(['\r', '\u{1b}', '\u{202e}']));
     for kind in ["error", "warning", "notice"] {
         assert_eq!(report.lines().filter(|line| line.starts_with(&format!("::{kind} "))).count(), 10, "{report}");
     }

@@ -350,11 +350,11 @@ fn list(checklist: &Checklist, selection: &Selection, output: Output) -> anyhow:
     for step in &checklist.steps {
         let checks: Vec<_> = step.checks.iter().filter(|check| selection.takes(check)).collect();
         if !checks.is_empty() {
-            writeln!(out, "{}", step.title)?;
+            writeln!(out, "{}", report::visible_line(&step.title))?;
         }
         for check in checks {
             let tags = if check.tags.is_empty() { String::new() } else { format!("  [{}]", check.tags.join(", ")) };
-            writeln!(out, "  {:<24} {}{tags}", check.id, check.title)?;
+            writeln!(out, "  {:<24} {}{tags}", report::visible_line(&check.id), report::visible_line(&check.title))?;
             listed += 1;
         }
     }

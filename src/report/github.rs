@@ -6,6 +6,7 @@ use crate::check::{Outcome, Status};
 
 use super::Run;
 use super::account;
+use super::visible::visible;
 
 /// GitHub shows no more annotations of a kind than this from one step.
 const AT_MOST: usize = 10;
@@ -55,9 +56,9 @@ fn annotation(out: &mut String, run: &Run<'_>, kind: &str, check: &Outcome) {
     let _ = writeln!(out, "::{kind} {}::{}", properties.join(","), data(message.trim_end()));
 }
 
-/// A command's message: it ends with its line, and `%` begins an escape.
+/// A command's message: it ends with its line, and `%` begins an escape. The runner's log shows it as a terminal does.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    visible(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A property's value, which also ends at a comma or a colon.

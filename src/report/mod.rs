@@ -11,6 +11,7 @@ mod prometheus;
 mod sarif;
 mod tap;
 mod text;
+mod visible;
 
 pub use fleet::fleet;
 pub use github::github;
@@ -24,6 +25,7 @@ pub use sarif::sarif;
 pub use tap::tap;
 pub use text::{Style, outcome, render};
 pub(crate) use text::{field, mark};
+pub(crate) use visible::visible_line;
 
 use std::path::{Path, PathBuf};
 

@@ -7,6 +7,7 @@ use colored::{Color, Colorize};
 use crate::check::{Outcome, Status, Summary};
 
 use super::Run;
+use super::visible::{visible, visible_line};
 
 /// How the report is drawn.
 #[derive(Clone, Copy, Debug)]
@@ -22,11 +23,11 @@ pub struct Style {
 /// The whole report, ending in the verdict.
 pub fn render(run: &Run<'_>, style: Style) -> String {
     let mut out = String::new();
-    line(&mut out, &format!("{}", run.title.bold()));
+    line(&mut out, &format!("{}", visible_line(run.title).bold()));
     let steps = &run.results.steps;
     for (number, step) in steps.iter().enumerate() {
         line(&mut out, "");
-        line(&mut out, &format!("{}/{} {}", number + 1, steps.len(), step.title).bold().to_string());
+        line(&mut out, &format!("{}/{} {}", number + 1, steps.len(), visible_line(&step.title)).bold().to_string());
         for check in &step.checks {
             outcome(&mut out, check, Some(&run.again(check)), style);
         }
@@ -38,7 +39,7 @@ pub fn render(run: &Run<'_>, style: Style) -> String {
         1 => Color::Red,
         _ => Color::Yellow,
     };
-    line(&mut out, &run.results.verdict.color(colour).bold().to_string());
+    line(&mut out, &visible(&run.results.verdict).color(colour).bold().to_string());
     out
 }
 
@@ -75,7 +76,8 @@ pub fn outcome(out: &mut String, check: &Outcome, again: Option<&str>, style: St
     let code = check.code.map(|code| format!(" [{code}]")).unwrap_or_default();
     let long = check.seconds >= LONG || style.verbose;
     let time = if long { format!("  {:.2} s", check.seconds).dimmed().to_string() } else { String::new() };
-    let head = format!("{}  {}{}{}{time}", check.title, check.id.dimmed(), word.bold(), code);
+    let (title, id) = (visible_line(&check.title), visible_line(&check.id));
+    let head = format!("{title}  {}{}{}{time}", id.dimmed(), word.bold(), code);
     line(out, &format!("  {} {head}", mark(check.status, style)));
     let bad = !matches!(check.status, Status::Pass | Status::Skip);
     if let Some(reason) = &check.reason {
@@ -120,9 +122,11 @@ pub fn field(out: &mut String, name: &str, text: &str, style: Style) {
     let room = style.width.saturating_sub(INDENT + name_width).max(20);
     let whole = name == "rerun:" || name == "fix:";
     let mut label = name;
-    for part in text.trim_end().lines() {
-        let rows = if whole { vec![part.to_owned()] } else { fold(part, room) };
+    for part in text.trim_end().lines().map(visible) {
+        let rows = if whole { vec![part.into_owned()] } else { fold(&part, room) };
         for row in rows {
+            // At the beginning of a line GitHub's runner would take it for a command to itself.
+            let row = if label.is_empty() && row.trim_start().starts_with("::") { format!("| {row}") } else { row };
             let row = if name.is_empty() { row.dimmed().to_string() } else { row };
             let mut text = " ".repeat(INDENT);
             let _ = write!(text, "{label:<name_width$}{row}");
