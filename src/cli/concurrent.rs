@@ -14,7 +14,7 @@ use clap::value_parser;
 
 use crate::check::{Outcome, Status};
 use crate::code::Code;
-use crate::ladder::{Children, Climb, Deployment, Setup, climb};
+use crate::ladder::{Children, Climb, Deployment, Enough, Setup, climb};
 use crate::measure::{
     Admission, Bound, Experiment, Held, Lane, LaneError, Quantity, Reader, Standing, Target, Times, Unit, experiment,
     in_vain,
@@ -37,7 +37,8 @@ use lanes::{ForLane, LaneArg, RunArg, of_lane, place};
 /// Python is told to by PYTHONUNBUFFERED). Every lane runs alone, then all run together, and all of
 /// that again, in the opposite order. A window opens when each has printed its first latency, and
 /// closes for all at once. The ladder is climbed for every lane first: a shim that does not
-/// intercept schedules nothing.
+/// intercept schedules nothing. A command is ended there once it has printed three latencies, so
+/// it may well serve without end.
 ///
 /// A difference between alone and together that is smaller than the spread between repeats is none.
 /// A bound is missed (exit status 1, bound-missed) where the whole 95% interval lies beyond it;
@@ -118,9 +119,11 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let bounds = bounds.collect::<anyhow::Result<_>>()?;
     refuse_what_no_lane_has(args, &lanes)?;
     let reader = reader(args)?;
+    let enough = Enough { line: reader.pattern().clone(), times: ENOUGH };
     let scratch = scratch()?;
     watch_for_interrupts().context("cannot watch for Ctrl-C")?;
-    let setups = lanes.iter().map(|lane| setup(args, lane, scratch.path())).collect::<anyhow::Result<Vec<Setup>>>()?;
+    let setups =
+        lanes.iter().map(|lane| setup(args, lane, &enough, scratch.path())).collect::<anyhow::Result<Vec<Setup>>>()?;
     let ready = setups.iter().map(|setup| setup.limits.time).max().unwrap_or_default();
     let times = Times { ready, window: args.window };
     let mut report = Report {
@@ -184,13 +187,14 @@ fn command<'a>(args: &'a Args, lane: &str) -> &'a [OsString] {
 }
 
 /// What the lane runs, its own variables after those for all.
-fn setup(args: &Args, lane: &LaneArg, scratch: &Path) -> anyhow::Result<Setup> {
+fn setup(args: &Args, lane: &LaneArg, enough: &Enough, scratch: &Path) -> anyhow::Result<Setup> {
     let command = command(args, &lane.name);
     let mut setup = args.shimmed.setup(scratch, command, &lane.env)?;
     if args.native {
         // Nobody puts the shim anywhere then: it need not even be there.
         setup.deploy = Deployment::Itself;
     }
+    setup.enough = Some(enough.clone()).filter(|_| !command.is_empty());
     if !command.is_empty() && !setup.env.iter().any(|(name, _)| name == UNBUFFERED) {
         setup.env.push((UNBUFFERED.to_owned(), "1".to_owned()));
     }
@@ -199,6 +203,9 @@ fn setup(args: &Args, lane: &LaneArg, scratch: &Path) -> anyhow::Result<Setup> {
 
 /// Python keeps lines back that go to a pipe: they would all come at once, and too late.
 const UNBUFFERED: &str = "PYTHONUNBUFFERED";
+
+/// Latencies that a lane prints while the ladder is climbed: most serve until they are ended.
+const ENOUGH: usize = 3;
 
 /// Climbs the ladder for every lane; what came of the first that may not be measured.
 fn admit(report: &mut Report, setups: &[Setup]) -> anyhow::Result<Option<Outcome>> {

@@ -56,6 +56,7 @@ impl Compare {
         match self {
             Compare::Exit => "the exit status".to_owned(),
             Compare::Stdout => "stdout".to_owned(),
+            Compare::Json(pointer) if pointer.is_empty() => "the JSON document".to_owned(),
             Compare::Json(pointer) => format!("the JSON value at `{pointer}`"),
         }
     }

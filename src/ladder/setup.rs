@@ -9,6 +9,7 @@ use crate::interpose::{Deploy, Selection};
 use crate::probe::Limits;
 
 use super::compare::Compare;
+use super::enough::Enough;
 
 /// How a shim gets into the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -64,6 +65,8 @@ pub struct Setup {
     pub trace_lines: Vec<(String, Regex)>,
     /// The exit status with which the command says that it cannot be run here; its last line on stdout is the reason.
     pub skip_exit: Option<i32>,
+    /// When each run of a command that does not end by itself is ended.
+    pub enough: Option<Enough>,
 }
 
 impl Setup {
@@ -90,6 +93,7 @@ impl Setup {
             expected_lines: Vec::new(),
             trace_lines: Vec::new(),
             skip_exit: None,
+            enough: None,
         }
     }
 }

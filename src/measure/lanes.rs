@@ -1,12 +1,12 @@
 //! Programs that run at once, and what they print of their latencies while all of them are at work.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::probe::{Child, Ended, Ending, Limits, Listener, StartError, Stream, interrupted};
+use crate::probe::{Child, Ended, Ending, Limits, Listener, StartError, interrupted};
 
 use super::Reader;
 
@@ -124,19 +124,10 @@ pub fn run_lanes(lanes: &[&Lane], times: Times) -> Result<Session, LaneError> {
 /// The lane's child, its latencies sent with the time at which their line was read.
 fn listened(index: usize, lane: &Lane, send: &Sender<Word>, over: &Arc<AtomicBool>) -> Child {
     let (reader, send) = (lane.reader.clone(), send.clone());
-    let begun = [Mutex::new(Vec::new()), Mutex::new(Vec::new())];
-    let listener = Listener::new(move |stream, bytes| {
+    let listener = Listener::of_lines(move |line| {
         let at = Instant::now();
-        let begun = &begun[usize::from(stream == Stream::Stderr)];
-        let mut begun = begun.lock().unwrap_or_else(PoisonError::into_inner);
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            begun.extend_from_slice(part);
-            if part.ends_with(b"\n") {
-                if let Some(seconds) = reader.read(String::from_utf8_lossy(&begun).trim_end()) {
-                    let _ = send.send(Word::Latency { lane: index, at, seconds });
-                }
-                begun.clear();
-            }
+        if let Some(seconds) = reader.read(line) {
+            let _ = send.send(Word::Latency { lane: index, at, seconds });
         }
     });
     let over = Arc::clone(over);

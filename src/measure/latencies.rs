@@ -73,6 +73,11 @@ impl Reader {
         }
     }
 
+    /// The pattern.
+    pub fn pattern(&self) -> &Regex {
+        &self.pattern
+    }
+
     /// The latency in seconds, where the line holds one.
     pub fn read(&self, line: &str) -> Option<f64> {
         let found = self.pattern.captures(line)?;

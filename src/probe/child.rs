@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rustix::process::{Signal, set_parent_process_death_signal, setsid};
 
+use super::ending::Ending;
 use super::family::{MARK, Mark};
 use super::limits::Limits;
 use super::listener::Listener;
@@ -24,13 +25,16 @@ pub struct Child {
     pub(super) limits: Limits,
     pub(super) log: Option<PathBuf>,
     shows_output: bool,
-    pub(super) stop_when: Option<StopWhen>,
+    pub(super) stop_when: Vec<StopWhen>,
     pub(super) listener: Option<Listener>,
 }
 
 /// Asked again and again while the child runs; the answer yes ends it.
 #[derive(Clone)]
-pub(super) struct StopWhen(pub Arc<dyn Fn() -> bool + Send + Sync>);
+pub(super) struct StopWhen {
+    pub seen: Arc<dyn Fn() -> bool + Send + Sync>,
+    pub ending: Ending,
+}
 
 impl std::fmt::Debug for StopWhen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -66,7 +70,7 @@ impl Child {
             limits: Limits::default(),
             log: None,
             shows_output: false,
-            stop_when: None,
+            stop_when: Vec::new(),
             listener: None,
         }
     }
@@ -125,10 +129,17 @@ impl Child {
         self
     }
 
-    /// Ends it ([`Ending::Stopped`](super::Ending::Stopped)) once `seen` says so. It is asked a few times a second.
+    /// Ends it ([`Ending::Stopped`]) once `seen` says so. It is asked a few times a second.
     #[must_use]
     pub fn stop_when(mut self, seen: impl Fn() -> bool + Send + Sync + 'static) -> Child {
-        self.stop_when = Some(StopWhen(Arc::new(seen)));
+        self.stop_when.push(StopWhen { seen: Arc::new(seen), ending: Ending::Stopped });
+        self
+    }
+
+    /// Ends it ([`Ending::Enough`]) once `seen` says that it has done all that was asked of it.
+    #[must_use]
+    pub fn enough_when(mut self, seen: impl Fn() -> bool + Send + Sync + 'static) -> Child {
+        self.stop_when.push(StopWhen { seen: Arc::new(seen), ending: Ending::Enough });
         self
     }
 

@@ -28,6 +28,8 @@ pub enum Ending {
     Interrupted,
     /// It was ended because what was watched for had happened.
     Stopped,
+    /// It was ended because it had done all that was asked of it.
+    Enough,
 }
 
 impl Ending {
@@ -40,7 +42,7 @@ impl Ending {
             Ending::OutputLimit => Some(Code::OutputLimit),
             Ending::MemoryLimit => Some(Code::MemoryLimit),
             Ending::ProcessLimit => Some(Code::ProcessLimit),
-            Ending::Interrupted | Ending::Stopped => None,
+            Ending::Interrupted | Ending::Stopped | Ending::Enough => None,
         }
     }
 }
@@ -59,6 +61,7 @@ impl std::fmt::Display for Ending {
             Ending::ProcessLimit => f.write_str("ended at its limit of processes"),
             Ending::Interrupted => f.write_str("interrupted"),
             Ending::Stopped => f.write_str("stopped early"),
+            Ending::Enough => f.write_str("ended once it had done enough"),
         }
     }
 }

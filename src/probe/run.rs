@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::child::{Child, StartError, StopWhen};
+use super::child::{Child, StartError};
 use super::deadline;
 use super::ending::{Ended, Ending};
 use super::family::{Family, Mark};
@@ -74,9 +74,9 @@ impl Child {
             if let Some(reason) = self.exhausted(started, streams).or_else(|| meter.exceeded(family)) {
                 return Ok(Some(reason));
             }
-            if let Some(StopWhen(seen)) = self.stop_when.as_ref().filter(|_| asked.elapsed() > BETWEEN_LOOKS) {
-                if seen() {
-                    return Ok(Some(Ending::Stopped));
+            if asked.elapsed() > BETWEEN_LOOKS {
+                if let Some(stop) = self.stop_when.iter().find(|stop| (stop.seen)()) {
+                    return Ok(Some(stop.ending));
                 }
                 asked = Instant::now();
             }

@@ -244,7 +244,7 @@ pub(super) fn survives(evidence: &Evidence, limit: f64) -> Seen {
         Ending::OutputLimit => fails(Diagnosis::new(Code::OutputLimit, "output within its limit", actual)),
         Ending::MemoryLimit => fails(Diagnosis::new(Code::MemoryLimit, "memory within its limit", used(actual))),
         Ending::ProcessLimit => fails(Diagnosis::new(Code::ProcessLimit, "processes within their limit", used(actual))),
-        Ending::Interrupted | Ending::Stopped => Answer::Undetermined("interrupted".into()),
+        Ending::Interrupted | Ending::Stopped | Ending::Enough => Answer::Undetermined("interrupted".into()),
     };
     (answer, seen)
 }

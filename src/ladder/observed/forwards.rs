@@ -132,11 +132,12 @@ fn nowhere(evidence: &Evidence<'_>, inside: u64, onward: Option<u64>) -> Option<
         let reason = format!("the shim's own calls of {symbol} could not be counted: {}", reason.sentence());
         return Some(Answer::Undetermined(reason));
     }
-    if onward.is_none() && super::correct::is_same(evidence) {
-        let reason = "no call was seen to leave the shim, and all ends as without it:                       it may find the runtime without asking ld.so";
+    let ending = evidence.shimmed.ended.ending;
+    if onward.is_none() && (ending == Ending::Enough || super::correct::is_same(evidence)) {
+        let reason = "no call was seen to leave the shim, and all goes as without it: it may find the runtime without \
+                      asking ld.so";
         return Some(Answer::Undetermined(reason.to_owned()));
     }
-    let ending = evidence.shimmed.ended.ending;
     let cut_in_time = match ending {
         Ending::Exited(_) => false,
         // Calling the null pointer that RTLD_NEXT gave ends so, too.

@@ -73,7 +73,7 @@ fn hopeless(
     command: &[OsString],
 ) -> Result<Option<Answer>, ClimbError> {
     let ended = &native.ended;
-    let failed = ended.ending != Ending::Exited(0);
+    let failed = !matches!(ended.ending, Ending::Exited(0) | Ending::Enough);
     if ended.ending == Ending::Interrupted {
         return Ok(Some(Answer::Undetermined("interrupted".to_owned())));
     }
@@ -91,8 +91,9 @@ fn hopeless(
     }
     let said = ended.last_word().map(|word| format!(": {word}")).unwrap_or_default();
     let unusable = |source| ClimbError::Scratch { path: setup.scratch.clone(), source };
-    let alone = stage.native(command).map_err(unusable)?.run()?;
-    let reason = if alone.ending == Ending::Exited(0) {
+    let child = stage.native(command).map_err(unusable)?;
+    let alone = setup.enough.iter().fold(child, |child, enough| enough.of(child)).run()?;
+    let reason = if matches!(alone.ending, Ending::Exited(0) | Ending::Enough) {
         format!("the command ends well alone, and not while it is observed ({}{said})", ended.ending)
     } else {
         format!("the command fails without the shim, too ({}{said})", ended.ending)

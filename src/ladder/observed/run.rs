@@ -25,7 +25,7 @@ impl Run {
         let folder = stage.file(run, "observed");
         let observer = Observer::set_up(&library, &folder, &setup.api.names)?;
         let watch = Watch::start();
-        let child = observer.watch(child);
+        let child = observer.watch(setup.enough.iter().fold(child, |child, enough| enough.of(child)));
         let child = match run {
             "shimmed" => child.stop_when(recursion::watch(observer.clone(), setup.shim.clone())),
             _ => child,

@@ -43,6 +43,9 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         Ending::MemoryLimit => fails(Code::MemoryLimit, "memory within its limit"),
         Ending::ProcessLimit => fails(Code::ProcessLimit, "processes within their limit"),
         Ending::Stopped => fails(Code::Hang, "an end"),
+        Ending::Enough => {
+            Answer::Undetermined("it serves until it is ended: how it ends by itself was not seen".into())
+        }
         Ending::Interrupted => Answer::Undetermined("interrupted".into()),
     };
     (answer, seen)
