@@ -164,6 +164,18 @@ fn any_command_is_measured_once_it_was_seen_to_call_through_the_shim() {
 }
 
 #[test]
+fn a_shimmed_run_that_ends_at_a_limit_is_named_by_that_limit() {
+    let client = bundle::file("bin/hip-matmul");
+    // Only what is measured: the ladder, which watches, sees it end well.
+    let script = format!("if [ $LD_PRELOAD ] && [ -z $LD_AUDIT ]; then sleep 1000; fi; {}", client.display());
+    let words = ["overhead", "--format", "json", "--timeout", "8s", "--", "sh", "-c", &script];
+    let document = xdoctor(words).exits(1).json();
+    assert_eq!((&document["status"], &document["code"]), (&"fail".into(), &"time-limit".into()), "{document:#}");
+    let actual = document["actual"].as_str().expect("found");
+    assert!(actual.starts_with("the shimmed run: ended at its time limit"), "{actual}");
+}
+
+#[test]
 fn the_runs_that_are_measured_are_not_watched() {
     let command = with_command(None, &["--limit", "1000%"]).exits(0).json()["command"].to_string();
     for watcher in ["LD_AUDIT", "LD_DEBUG", "XDOCTOR_TRACE", "COUNTERS", "OBSERVER"] {

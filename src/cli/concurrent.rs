@@ -345,3 +345,18 @@ fn target(bound: &Bound, value: f64) -> String {
 fn exit(outcomes: &[Outcome]) -> Exit {
     outcomes.iter().map(|outcome| Exit::from(outcome.status)).fold(Exit::Holds, Exit::and)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Ending;
+
+    #[test]
+    fn a_lane_that_ended_at_a_limit_is_named_by_that_limit() {
+        let ended = |ending| broken(&LaneError::Ended { lane: "high".to_owned(), ending, said: None });
+        assert_eq!(ended(Ending::OutputLimit).code, Some(Code::OutputLimit));
+        assert_eq!(ended(Ending::MemoryLimit).code, Some(Code::MemoryLimit));
+        assert_eq!(ended(Ending::Signalled(11)).code, Some(Code::Crash));
+        assert_eq!(ended(Ending::Exited(3)).code, Some(Code::CommandFailed));
+    }
+}
