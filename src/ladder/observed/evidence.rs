@@ -92,6 +92,11 @@ impl<'s> Evidence<'s> {
         evidence.support = evidence.find_support(&objects);
         evidence.runtimes = evidence.find_runtimes(runtime);
         evidence.behind = evidence.find_behind(&objects);
+        let opened = evidence.find_opened();
+        if !opened.is_empty() {
+            evidence.support.extend(opened);
+            evidence.behind = evidence.find_behind(&objects);
+        }
         evidence.clients = evidence.find_clients(&objects);
         let named = evidence.clients.iter().flat_map(|client| &client.references).map(|reference| &*reference.symbol);
         let seen = evidence.rows.iter().map(|(row, _)| &*row.symbol);
@@ -132,6 +137,36 @@ impl<'s> Evidence<'s> {
             }
         }
         support
+    }
+
+    /// Objects that only the shimmed run loaded, that offer none of the API, and whose calls nobody misses: what the clients call
+    /// natively arrives in the shim without them. The shim has opened these and calls the runtime from there.
+    fn find_opened(&self) -> BTreeSet<PathBuf> {
+        let (Some(native), Some(calls)) = (&self.native, self.native_calls()) else { return BTreeSet::new() };
+        let known: BTreeSet<&Path> = native
+            .observation
+            .images
+            .iter()
+            .flat_map(|image| &image.objects)
+            .map(|object| object.path.as_path())
+            .collect();
+        let arrived = self.arrived();
+        let past = self.client_rows().filter(|(row, count)| self.goes_past(row) && *count > Some(0));
+        let mut symbols: BTreeMap<&Path, BTreeSet<&str>> = BTreeMap::new();
+        for (row, _) in past.filter(|(row, _)| !known.contains(row.caller.as_path())) {
+            symbols.entry(&row.caller).or_default().insert(&row.symbol);
+        }
+        let is_missed = |symbol: &&str| {
+            let of = |calls: &Calls| calls.get(*symbol).copied().unwrap_or_default();
+            of(&arrived) == 0 || of(&arrived) < of(&calls)
+        };
+        let offers = |path: &Path| {
+            Library::read(path).is_ok_and(|library| library.exports.keys().any(|export| self.setup.api.takes(export)))
+        };
+        let opened = symbols
+            .into_iter()
+            .filter(|(path, symbols)| !symbols.iter().any(|symbol| is_missed(symbol)) && !offers(path));
+        opened.map(|(path, _)| path.to_owned()).collect()
     }
 
     /// The runtimes, whatever the shim calls, and whatever those call in turn.
