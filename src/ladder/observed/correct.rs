@@ -1,11 +1,13 @@
 //! Rung *correct*: what the command gives under the shim is what it gives without.
 
+use regex::Regex;
+
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::ladder::compare::Compare;
 use crate::ladder::rung::Answer;
 use crate::ladder::witness::Seen;
-use crate::probe::Ending;
+use crate::probe::{Ended, Ending};
 
 use super::evidence::Evidence;
 
@@ -16,7 +18,12 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     let Some(native) = evidence.native.as_ref().map(|run| &run.ended) else {
         return (Answer::Undetermined("there was no native run to compare with".to_owned()), seen);
     };
-    let shimmed = &evidence.shimmed.ended;
+    let shimmed = &without_the_shims_lines(evidence);
+    if shimmed.stdout.bytes.len() < evidence.shimmed.ended.stdout.bytes.len() {
+        seen.push(
+            "stdout is compared without the lines that were to be looked for: natively there are none of them".into(),
+        );
+    }
     if *compare == Compare::Exit {
         seen.push(same_output(evidence));
         return match shimmed.ending {
@@ -36,7 +43,8 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         (Ok(native), Ok(shimmed)) => {
             let (native, shimmed) = Compare::difference(&native, &shimmed);
             let expected = format!("{subject} as without the shim: {native}");
-            Answer::Diagnosed(Diagnosis::new(Code::WrongResult, expected, shimmed))
+            let diagnosis = Diagnosis::new(Code::WrongResult, expected, shimmed);
+            Answer::Diagnosed(if prints_more(evidence) { diagnosis.mended_by(ITS_OWN) } else { diagnosis })
         }
         (Err(why), _) => Answer::Undetermined(format!("the native run cannot be compared: {why}")),
         (_, Err(why)) if matches!(shimmed.ending, Ending::Exited(0)) => {
@@ -48,23 +56,55 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     (answer, seen)
 }
 
+/// The mend where the shim may have printed what is too much.
+const ITS_OWN: &str = "All that is printed without the shim is there, and more. Lines of the shim's own are left out of the comparison where\n\
+                       a pattern names them: --expect-line REGEX, --trace-line NAME=REGEX. Or compare a value: --compare json:PATH.";
+
+/// Whether every line of the native run stands in the shimmed one's stdout, in that order, among others.
+fn prints_more(evidence: &Evidence<'_>) -> bool {
+    let Some(native) = evidence.native.as_ref().filter(|_| evidence.setup.compare == Compare::Stdout) else {
+        return false;
+    };
+    let mut shimmed = lines(&evidence.shimmed.ended).into_iter();
+    lines(&native.ended).into_iter().all(|line| shimmed.any(|other| other == line))
+}
+
+fn lines(ended: &Ended) -> Vec<&[u8]> {
+    ended.stdout.bytes.split_inclusive(|&byte| byte == b'\n').collect()
+}
+
+/// The shimmed run, its stdout without the lines that were to be looked for and that the native run prints none of: the shim's.
+fn without_the_shims_lines(evidence: &Evidence<'_>) -> Ended {
+    let fits = |pattern: &Regex, line: &[u8]| pattern.is_match(String::from_utf8_lossy(line).trim_end_matches('\n'));
+    let native = evidence.native.as_ref().map(|run| lines(&run.ended)).unwrap_or_default();
+    let patterns =
+        evidence.setup.expected_lines.iter().chain(evidence.setup.trace_lines.iter().map(|(_, pattern)| pattern));
+    let own: Vec<&Regex> = patterns.filter(|pattern| !native.iter().any(|line| fits(pattern, line))).collect();
+    let mut shimmed = evidence.shimmed.ended.clone();
+    if !own.is_empty() {
+        let kept =
+            lines(&evidence.shimmed.ended).into_iter().filter(|line| !own.iter().any(|pattern| fits(pattern, line)));
+        shimmed.stdout.bytes = kept.collect::<Vec<_>>().concat();
+    }
+    shimmed
+}
+
 /// Whether what is compared is the same.
 pub(super) fn is_same(evidence: &Evidence<'_>) -> bool {
-    let value = |run: &super::run::Run| evidence.setup.compare.value(&run.ended).ok();
-    let shimmed = value(&evidence.shimmed);
-    shimmed.is_some() && evidence.native.as_ref().and_then(value) == shimmed
+    let value = |ended: &Ended| evidence.setup.compare.value(ended).ok();
+    let shimmed = value(&without_the_shims_lines(evidence));
+    shimmed.is_some() && evidence.native.as_ref().and_then(|native| value(&native.ended)) == shimmed
 }
 
 /// Whether the shimmed run printed all that the native one did, and that is something.
 pub(super) fn has_printed_all(evidence: &Evidence<'_>) -> bool {
-    let printed = |run: &super::run::Run| run.ended.stdout.bytes.clone();
-    let shimmed = printed(&evidence.shimmed);
-    !shimmed.is_empty() && evidence.native.as_ref().is_some_and(|native| printed(native) == shimmed)
+    let shimmed = without_the_shims_lines(evidence).stdout.bytes;
+    !shimmed.is_empty() && evidence.native.as_ref().is_some_and(|native| native.ended.stdout.bytes == shimmed)
 }
 
 fn same_output(evidence: &Evidence<'_>) -> String {
     let native = evidence.native.as_ref().map(|run| run.ended.stdout.sha256());
-    if native == Some(evidence.shimmed.ended.stdout.sha256()) {
+    if native == Some(without_the_shims_lines(evidence).stdout.sha256()) {
         "only the exit status was to be compared; stdout is the same, too".to_owned()
     } else {
         "only the exit status was to be compared; stdout differs: --compare stdout or json:PATH judges it".to_owned()
