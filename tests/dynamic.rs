@@ -204,6 +204,7 @@ dynamic! {
     a_shim_whose_own_library_calls_the_runtime_is_sound "sound-layers",
     a_shim_that_opens_a_library_of_its_own_is_sound "sound-opened-layer",
     a_shim_that_says_what_it_was_to_say_on_stdout_is_sound "sound-own-lines",
+    launches_that_nobody_saw_leave_are_undetermined_where_the_result_is_right "unseen-launches",
     a_shim_that_guards_against_finding_itself_is_sound "sound-guarded",
     a_shim_under_the_runtimes_name_is_sound "sound-replacement",
     calls_through_a_table_of_pointers_are_sound "sound-table",
