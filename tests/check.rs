@@ -338,6 +338,9 @@ mod exit_statuses {
         exits(&["--only", "odd", "--fail-on", "warn"], 1);
         exits(&["--only", "bad", "--only", "after", "--fail-on", "skip"], 1);
         exits(&["--only", "good", "--fail-on", "warn,skip"], 0);
+        let verdict = |args| exits(args, 1).json()["verdict"].clone();
+        let said = verdict(&["--only", "odd", "--fail-on", "warn", "--format", "json"]);
+        assert_eq!(said, "every check holds, 1 with a warning; but --fail-on takes 1 warning for failing");
     }
 
     #[test]
@@ -504,6 +507,14 @@ mod kind_command {
         assert_eq!(only("- {id: x, kind: command, run: [sh, -c, 'kill -SEGV $$$$']}", 1)["code"], "crash");
         assert_eq!(only("- {id: x, kind: command, run: [sleep, '100'], timeout: 200ms}", 1)["code"], "time-limit");
         assert_eq!(only("- {id: x, kind: command, run: 'yes', output_limit: 100000}", 1)["code"], "output-limit");
+    }
+
+    #[test]
+    fn shows_no_more_of_a_long_line_than_a_report_has_room_for() {
+        let check =
+            "- {id: x, kind: command, run: [sh, -c, 'head -c 3000000 /dev/zero >&2; exit 1'], output_limit: 4MiB}";
+        let actual = only(check, 1)["actual"].as_str().expect("words").to_owned();
+        assert!(actual.len() < 10_000 && actual.ends_with(" bytes more"), "{} bytes", actual.len());
     }
 
     #[test]

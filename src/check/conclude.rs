@@ -51,8 +51,24 @@ pub(super) fn outcome(check: &Check, finding: Finding, seconds: f64) -> Outcome 
     if outcome.status != Status::Fail {
         settle_open(&mut outcome, finding.open);
     }
+    abridge(&mut outcome);
     outcome
 }
+
+/// A program may print megabytes in one line, which no report has room for: `--log` keeps them.
+fn abridge(outcome: &mut Outcome) {
+    let Outcome { expected, actual, evidence, reason, .. } = outcome;
+    let texts = [expected, actual, reason].into_iter().flatten().chain(evidence);
+    for text in texts.filter(|text| text.len() > LONGEST) {
+        let kept = (0..=LONGEST).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let left_out = text.len() - kept;
+        text.truncate(kept);
+        text.push_str(&format!(" … and {left_out} bytes more"));
+    }
+}
+
+/// The bytes of a text that a report shows.
+const LONGEST: usize = 8000;
 
 /// A claim that fails in one part fails; otherwise what is open leaves the whole open.
 fn settle_open(outcome: &mut Outcome, open: Option<Open>) {

@@ -50,5 +50,6 @@ pub use schema::schema;
 pub use select::{BadSelection, Selection};
 pub use source::Source;
 pub use variables::Variables;
+pub use verdict::raised_verdict;
 pub use when::Condition;
 pub use yaml::{Place, Problem};

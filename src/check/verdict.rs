@@ -2,7 +2,8 @@
 
 use crate::ladder::Interception;
 
-use super::outcome::Summary;
+use super::outcome::{Status, Summary};
+use crate::diagnosis::counted;
 
 /// The sentence for a whole checklist.
 pub fn verdict(summary: &Summary, interception: Option<&Interception>) -> String {
@@ -26,6 +27,17 @@ pub fn verdict(summary: &Summary, interception: Option<&Interception>) -> String
     }
 }
 
+/// The same where warnings or skips count as failures (`--fail-on`), and nothing else fails.
+pub fn raised_verdict(verdict: &str, summary: &Summary, raised: &[Status]) -> String {
+    let counts = [(Status::Warn, summary.warned, "warning"), (Status::Skip, summary.skipped, "skip")];
+    let counts = counts.into_iter().filter(|(status, count, _)| raised.contains(status) && *count > 0);
+    let counts: Vec<String> = counts.map(|(_, count, noun)| counted(count as u64, noun)).collect();
+    if counts.is_empty() || summary.failed > 0 {
+        return verdict.to_owned();
+    }
+    format!("{verdict}; but --fail-on takes {} for failing", counts.join(" and "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +52,16 @@ mod tests {
         assert_eq!(verdict(&of(9, 0, 0), Some(&proven)), "interception proven for 12 of 12 roles");
         let but = verdict(&of(9, 1, 0), Some(&proven));
         assert_eq!(but, "interception proven for 12 of 12 roles, but 1 of 10 checks fail");
+    }
+
+    #[test]
+    fn what_fails_by_the_callers_wish_is_no_part_of_every_check_holds() {
+        let summary = Summary { passed: 1, warned: 1, skipped: 2, ..Summary::default() };
+        let said = |raised: &[Status]| raised_verdict("x", &summary, raised);
+        assert_eq!(said(&[Status::Warn]), "x; but --fail-on takes 1 warning for failing");
+        assert_eq!(said(&[Status::Warn, Status::Skip]), "x; but --fail-on takes 1 warning and 2 skips for failing");
+        assert_eq!(said(&[]), "x");
+        assert_eq!(raised_verdict("x", &Summary { failed: 1, ..summary }, &[Status::Warn]), "x");
     }
 
     #[test]

@@ -178,9 +178,10 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         fs::create_dir_all(folder).with_context(|| format!("cannot keep logs in {}", folder.display()))?;
     }
     let bar = progress::Bar::new(output.quiet);
-    let results = check::run_told(&checklist, &options, &|event| bar.tell(event));
+    let mut results = check::run_told(&checklist, &options, &|event| bar.tell(event));
     bar.clear();
     let exit = exit(&results, args);
+    results.verdict = check::raised_verdict(&results.verdict, &results.summary, &raised(args));
     let run = Run {
         host: args.host.clone().unwrap_or_else(this_host),
         folder: std::env::current_dir().unwrap_or_default(),

@@ -45,7 +45,7 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         shim: fields.path("shim"),
         limits: Limits {
             time: fields.duration("timeout").unwrap_or(limits.time),
-            output: fields.integer("output_limit").unwrap_or(limits.output),
+            output: size_in_memory(fields, "output_limit").unwrap_or(limits.output),
             memory: fields.size("memory"),
             processes: fields.integer("processes").unwrap_or(limits.processes),
         },
@@ -55,6 +55,11 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         return None;
     }
     run.map(|_| Arc::new(check) as Arc<dyn Kind>)
+}
+
+/// No output is longer than what can be addressed.
+fn size_in_memory(fields: &Fields<'_>, name: &'static str) -> Option<usize> {
+    fields.size(name).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 impl Kind for CommandCheck {
