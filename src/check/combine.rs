@@ -278,13 +278,22 @@ fn all_of(told: &[Told]) -> Finding {
 fn not(told: &[Told]) -> Finding {
     let Some(told) = told.first() else { return Finding::default() };
     match told.answer {
-        Answer::Fails(_) => Finding::default(),
+        Answer::Fails(_) => cut_short(told).unwrap_or_default(),
         Answer::Holds => {
             let actual = told.finding.evidence.first().cloned().unwrap_or_else(|| "it holds".to_owned());
             Finding::violation(Diagnosis::new(Code::HoldsUnexpectedly, format!("not: {}", told.title), actual))
         }
         Answer::Undetermined | Answer::Skipped => left_open(told, "what it is the opposite of has no answer"),
     }
+}
+
+/// What had to be stopped has not shown that it does not hold.
+fn cut_short(told: &Told) -> Option<Finding> {
+    let stopped = |violation: &&Diagnosis| matches!(violation.code, Code::TimeLimit | Code::OutputLimit);
+    let Diagnosis { code, actual, fix, .. } = told.finding.violations.iter().find(stopped)?;
+    let reason = format!("what it is the opposite of was stopped: {}. {actual}", told.number);
+    let open = Open::Undetermined { reason, code: Some(*code), fix: fix.clone() };
+    Some(Finding { open: Some(open), ..Finding::default() })
 }
 
 fn left_open(told: &Told, why: &str) -> Finding {
