@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use kinds::{Place, failed, has, is_root, passed, sha256sum, undetermined, without_rights};
+use kinds::{Place, failed, has, is_root, passed, sha256sum, skipped, undetermined, without_rights};
 use xdoctor::Run;
 
 mod path {
@@ -150,6 +150,30 @@ mod hash {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).expect("set");
         let command = place.command(&format!("kind: hash\npath: a\nsha256: {}", "0".repeat(64)));
         has(&undetermined(Run::of(without_rights(&command).output().expect("runs"))), "Permission denied");
+    }
+
+    #[test]
+    fn of_any_kind_whose_files_may_not_be_read_is_undetermined_and_not_missing() {
+        let place = Place::new();
+        for name in ["a.so", "build/CMakeCache.txt"] {
+            place.write(&format!("closed/{name}"), "");
+        }
+        fs::set_permissions(place.path("closed"), fs::Permissions::from_mode(0o000)).expect("set");
+        let checks = [
+            "kind: library\npath: closed/a.so",
+            "kind: symbols\npath: closed/a.so\ndefines: x",
+            "kind: deps\npath: closed/a.so",
+            "kind: loads\npath: closed/a.so",
+            "kind: build\npath: closed/build\nbuild_type: Release",
+            "kind: coverage\nshim: closed/a.so\nruntime: closed/a.so",
+        ];
+        let runs = checks.map(|check| Run::of(without_rights(&place.command(check)).output().expect("runs")));
+        let unseen = without_rights(&place.command("kind: path\npath: /\nwhen: {exists: closed/a.so}")).output();
+        fs::set_permissions(place.path("closed"), fs::Permissions::from_mode(0o755)).expect("set");
+        for run in runs {
+            has(&undetermined(run), "Permission denied");
+        }
+        has(&skipped(Run::of(unseen.expect("runs"))), "cannot be told: Permission denied");
     }
 
     #[test]

@@ -72,8 +72,11 @@ impl Condition {
                 told(holds, format!("{name} is `{value}`"), format!("{name} is `{value}`, {wanted}"))
             }
             Condition::Exists(path) => {
-                let path_shown = path.display();
-                told(path.exists(), format!("{path_shown} is there"), format!("{path_shown} is not there"))
+                let shown = path.display();
+                match path.try_exists() {
+                    Ok(holds) => told(holds, format!("{shown} is there"), format!("{shown} is not there")),
+                    Err(error) => Err(format!("whether {shown} is there cannot be told: {error}")),
+                }
             }
             Condition::CommandOnPath(name) => {
                 told(is_on_path(name), format!("`{name}` is on PATH"), format!("`{name}` is not on PATH"))

@@ -16,6 +16,7 @@ use crate::lock::Subject;
 
 use super::build_options::Options;
 use super::cmake::Cache;
+use super::refused::refused;
 use super::{Context, Found, Kind, work_tree};
 
 #[derive(Debug)]
@@ -61,6 +62,11 @@ impl Kind for BuildCheck {
     }
 
     fn run(&self, _: &Context<'_>) -> Found {
+        if let Some(finding) =
+            refused([&self.path].into_iter().chain(&self.source).chain(&self.newer_than).map(PathBuf::as_path))
+        {
+            return finding.into();
+        }
         let mut finding = Finding::default();
         if !self.path.is_dir() {
             let expected = format!("a build tree at {}", self.path.display());

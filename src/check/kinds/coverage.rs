@@ -12,6 +12,7 @@ use crate::interpose::{Api, Coverage, CoverageError, Deploy, Question, coverage}
 use crate::loader::Module;
 use crate::lock::Subject;
 
+use super::refused::refused;
 use super::{Context, Found, Kind};
 
 #[derive(Debug)]
@@ -54,6 +55,9 @@ impl Kind for CoverageCheck {
         let needed = self.clients.iter().chain([&self.runtime]);
         if let Some(missing) = needed.clone().find(|path| !path.exists()).filter(|_| self.skip_if_missing) {
             return Finding::skipped(format!("{} is not there", missing.display())).into();
+        }
+        if let Some(finding) = refused(self.clients.iter().chain([&self.shim, &self.runtime]).map(PathBuf::as_path)) {
+            return finding.into();
         }
         let question = Question {
             shim: &self.shim,

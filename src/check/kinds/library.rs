@@ -15,6 +15,7 @@ use crate::diagnosis::Diagnosis;
 use crate::interpose::{Library, SearchFolder, search_folders};
 use crate::lock::Subject;
 
+use super::refused::refused;
 use super::{Context, Found, Kind};
 
 #[derive(Debug)]
@@ -52,6 +53,9 @@ impl Kind for LibraryCheck {
     }
 
     fn run(&self, _: &Context<'_>) -> Found {
+        if let Some(finding) = refused([self.path.as_path()]) {
+            return finding.into();
+        }
         let path = self.path.display();
         match fs::metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -10,6 +10,7 @@ use crate::diagnosis::Diagnosis;
 use crate::lock::Subject;
 use crate::probe::{Child, Ending, Limits, loader_words};
 
+use super::refused::refused;
 use super::{Context, Found, Kind};
 
 /// What `xdoctor load` prints once dlopen has returned.
@@ -41,6 +42,9 @@ impl Kind for LoadsCheck {
     }
 
     fn run(&self, context: &Context<'_>) -> Found {
+        if let Some(finding) = refused([self.path.as_path()]) {
+            return finding.into();
+        }
         if !self.path.exists() {
             let expected = self.path.display().to_string();
             return Finding::violation(Diagnosis::new(Code::LibraryMissing, expected, "no such file")).into();

@@ -26,6 +26,7 @@ mod package;
 mod path;
 mod process;
 mod python;
+mod refused;
 mod remotes;
 mod runtime;
 mod smoke;

@@ -10,6 +10,7 @@ use crate::diagnosis::Diagnosis;
 use crate::loader::{Environment, Files, Objects, Process, Tree};
 
 use super::Found;
+use super::refused::refused;
 
 /// What ld.so is told: `preload` and `library_path`.
 pub(super) fn environment(fields: &Fields<'_>) -> Environment {
@@ -27,6 +28,9 @@ pub(super) fn modelled(
     environment: &Environment,
     judge: impl FnOnce(&Process<'_, '_>) -> Finding,
 ) -> Found {
+    if let Some(finding) = refused([target]) {
+        return finding.into();
+    }
     let files = Files::new();
     let objects = Objects::new(&files, Tree::host());
     match Process::start(&objects, target, environment) {

@@ -15,6 +15,7 @@ use crate::interpose::version_script::{Assignment, VersionScript};
 use crate::interpose::{Api, Export, Library, derive, judge, whole_api};
 use crate::lock::Subject;
 
+use super::refused::refused;
 use super::{Context, Found, Kind};
 
 #[derive(Debug)]
@@ -81,6 +82,11 @@ impl Kind for SymbolsCheck {
     }
 
     fn run(&self, _: &Context<'_>) -> Found {
+        if let Some(finding) =
+            refused([&self.path].into_iter().chain(&self.runtime).chain(&self.serves).map(PathBuf::as_path))
+        {
+            return finding.into();
+        }
         if !self.path.exists() {
             let expected = self.path.display().to_string();
             return Finding::violation(Diagnosis::new(Code::LibraryMissing, expected, "no such file")).into();
