@@ -44,6 +44,9 @@ impl Interception {
             {
                 format!("interception seen for {proven} of {needed} roles; `{rung}` is undetermined ({reason})")
             }
+            Some(Stop::Undetermined(rung @ (Rung::Correct | Rung::Survives), reason)) if *proven > 0 => format!(
+                "interception NOT proven: seen for {proven} of {needed} roles only; `{rung}` is undetermined ({reason})"
+            ),
             Some(Stop::Undetermined(rung, reason)) => {
                 format!("interception NOT proven: `{rung}` is undetermined ({reason})")
             }
@@ -79,5 +82,18 @@ mod tests {
             assert!(!interception.is_proven());
             assert!(interception.sentence().starts_with("interception NOT proven"), "{}", interception.sentence());
         }
+    }
+
+    #[test]
+    fn what_was_seen_is_said_where_only_the_result_or_the_end_is_open() {
+        let open = |proven| Interception {
+            needed: 8,
+            proven,
+            stopped: Some(Stop::Undetermined(Rung::Correct, "why".into())),
+            stand_in: None,
+        };
+        let said = [8, 7].map(|proven| open(proven).sentence());
+        assert_eq!(said[0], "interception seen for 8 of 8 roles; `correct` is undetermined (why)");
+        assert_eq!(said[1], "interception NOT proven: seen for 7 of 8 roles only; `correct` is undetermined (why)");
     }
 }
