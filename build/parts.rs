@@ -19,8 +19,20 @@ const SHIM: [&str; 4] = ["trace", "lookup", "runtime", "shim"];
 const RUNTIME: [&str; 10] =
     ["runtime", "errors", "handles", "memory", "copy", "set", "stream", "device", "module", "launch"];
 /// The observer's C; its trampolines are assembly.
-const OBSERVER: [&str; 11] =
-    ["audit", "calls", "counters", "entries", "given", "log", "memory", "names", "objects", "retag", "state"];
+const OBSERVER: [&str; 12] = [
+    "audit",
+    "calls",
+    "counters",
+    "departures",
+    "entries",
+    "given",
+    "log",
+    "memory",
+    "names",
+    "objects",
+    "retag",
+    "state",
+];
 /// It has no libc: not even one that a compiler expects; and its callers' vector registers hold arguments.
 const OBSERVER_FLAGS: [&str; 5] = [
     "-ffreestanding",

@@ -497,3 +497,24 @@ fn a_json_value_that_is_no_number_is_named_with_its_mend() {
     assert!(reason.starts_with("the native run cannot be compared: the JSON on its stdout holds NaN"), "{reason}");
     assert!(reason.contains("allow_nan=False") && reason.ends_with("or compare stdout instead"), "{reason}");
 }
+
+#[test]
+fn a_client_that_env_starts_without_the_observer_is_undetermined_with_its_name_however_short_its_life() {
+    let folder = scratch();
+    let bundle = folder.path().to_str().expect("text");
+    xdoctor(["bundle", bundle]).exits(0);
+    let (runtime, client) = (format!("{bundle}/lib/libamdhip64.so.7"), format!("{bundle}/bin/hip-matmul"));
+    let shim = Path::new(bundle).join("lib/libshimhip.so");
+    let document = smoke(&shim, 3, &["--runtime", &runtime, "--", "env", "-i", &client]);
+    for name in ["binds", "called"] {
+        let found = rung(&document, name);
+        assert_eq!(
+            (&found["status"], &found["code"]),
+            (&"undetermined".into(), &"observer-ignored".into()),
+            "{document:#}"
+        );
+        let said = format!("became {client} (execvp) without the observer: what it called was not seen");
+        assert!(found["reason"].as_str().expect("a reason").contains(&said), "{found:#}");
+    }
+    assert_eq!(document["calls"], serde_json::json!([]));
+}

@@ -151,9 +151,49 @@ fn nothing_observed_is_undetermined_and_nothing_claimed() {
     assert!(processes.iter().all(|process| process["observed"] == false), "{document:#}");
     let run = xdoctor::xdoctor(["trace", "--", text(&program)]).exits(3);
     assert!(run.stderr.contains("observer-ignored"), "{}", run.stderr);
-    // A launcher that is static hides nothing of what it starts, and is named.
-    let run = xdoctor::xdoctor(["trace", "--", "env", "-u", "LD_AUDIT", text(&program)]).exits(0);
-    assert!(run.stdout.contains("0 calls in 1 process"), "{}", run.stdout);
+}
+
+#[test]
+fn a_process_that_leaves_the_observer_behind_is_named_however_short_its_life() {
+    let bench = Bench::new();
+    let (client, program) =
+        (bench.client(&["-pie", "-fPIE"]), bench.compile("cc", "nothing.c", "static", &["-static"]));
+    // env becomes it by execvp; the shell forks first, or vforks.
+    for words in [["env", "-i", text(&client)], ["env", "-u", "LD_AUDIT"], ["env", "LANG=C", text(&program)]] {
+        let words = [&words[..], &[text(&client), "direct", "3"]].concat();
+        let run = xdoctor::xdoctor([&["trace", "--"], &words[..]].concat()).exits(3);
+        assert!(run.stdout.contains("0 calls in 1 process"), "{}", run.stdout);
+        let said = format!(
+            "became {} (execvp) without the observer",
+            words[2..].iter().find(|word| word.starts_with('/')).unwrap()
+        );
+        assert!(run.stderr.contains(&said) && run.stderr.contains("observer-ignored"), "{said}: {}", run.stderr);
+    }
+    let script = format!("{0} direct 2; env -i {0} direct 3; {0} direct 4; true", client.display());
+    let document = trace(0, &["--", "sh", "-c", &script]);
+    assert_eq!(rows(&document), [row("client", "hipMalloc", "libruntime.so", "plt", 6, false)]);
+    let processes = document["processes"].as_array().expect("processes");
+    let unobserved: Vec<&Value> = processes.iter().filter(|process| process["observed"] == false).collect();
+    let [process] = unobserved[..] else { panic!("one of four: {document:#}") };
+    assert_eq!((&process["program"], &process["calls"]), (&json!(text(&client)), &Value::Null));
+}
+
+#[test]
+fn a_program_that_another_starts_without_the_observer_is_named_and_one_that_is_not_there_is_not() {
+    let bench = Bench::new();
+    let program = bench.compile("cc", "nothing.c", "static", &["-static"]);
+    let forms: [(&str, &[&str]); 3] =
+        [("plain", &[]), ("no-plt", &["-fno-plt", "-Wl,-z,now"]), ("fixed", &["-no-pie", "-fno-pic"])];
+    let forms = forms.map(|(name, flags)| bench.compile("cc", "spawn.c", name, flags));
+    for (spawn, how) in forms.iter().flat_map(|form| ["posix_spawn", "vfork", "execl"].map(|how| (form, how))) {
+        let run = xdoctor::xdoctor(["trace", "--", text(spawn), how, text(&program)]).exits(3);
+        let said = format!("became {} ({})", program.display(), how.replace("vfork", "execve"));
+        assert!(run.stderr.contains(&said), "{said}: {}", run.stderr);
+        for (words, status) in [([how, "/no/such/program"], 0), ([how, "/bin/true"], 0)] {
+            let run = xdoctor::xdoctor([&["trace", "--", text(spawn)], &words[..]].concat()).exits(status);
+            assert!(!run.stderr.contains("without the observer"), "{words:?}: {}", run.stderr);
+        }
+    }
 }
 
 #[test]
@@ -161,7 +201,7 @@ fn a_child_that_runs_unobserved_is_named() {
     let bench = Bench::new();
     let program = bench.compile("cc", "nothing.c", "static", &["-static", "-DSECONDS=1"]);
     let script = format!("{} && true", program.display());
-    let document = trace(0, &["--", "sh", "-c", &script]);
+    let document = trace(3, &["--", "sh", "-c", &script]);
     let processes = document["processes"].as_array().expect("processes");
     let found = processes.iter().find(|process| process["program"] == text(&program)).expect("the static child");
     assert_eq!((&found["observed"], &found["calls"]), (&json!(false), &Value::Null));

@@ -73,10 +73,14 @@ FACE uintptr_t la_symbind64(Elf64_Sym *symbol, unsigned index, uintptr_t *caller
     unsigned caller = object_of(caller_cookie), provider = object_of(provider_cookie);
     uintptr_t address = symbol->st_value;
     *flags |= LA_SYMB_NOPLTENTER | LA_SYMB_NOPLTEXIT;
-    if (!observer_is_api(name) || !address)
+    int api = observer_is_api(name);
+    if (!address || (!api && !observer_is_departure(name)))
         return address;
     struct held held = observer_lock();
-    if (caller == NOBODY || provider == NOBODY) {
+    if (!api) {
+        if (symbol->st_shndx != SHN_UNDEF)
+            address = observer_departure(name, address);
+    } else if (caller == NOBODY || provider == NOBODY) {
         observer_shared->lost++;
     } else if (symbol->st_shndx == SHN_UNDEF) {
         /* The program's own PLT entry: that is the function's address for everybody, and leads on to where it is counted. */

@@ -44,7 +44,7 @@ static Elf64_Addr trampoline(unsigned index) {
 static void aim(unsigned index, Elf64_Addr address) {
     if (index < LOOKUPS) {
         observer_behind_lookup[index] = address;
-        address = (Elf64_Addr)observer_lookups + index * LOOKUP_SIZE;
+        address = (Elf64_Addr)observer_lookups + index * STUB_SIZE;
     }
     __atomic_store_n(&observer_target[index], address, __ATOMIC_RELEASE);
 }

@@ -3,9 +3,10 @@
  *     la_objopen:    note the object, turn its GOT references of the API into ones that la_symbind64 sees
  *     la_symbind64:  (caller, symbol, provider) ──► trampoline i, which counts and jumps to target i
  *
- * It leaves two files for each process image in the folder that XDOCTOR_OBSERVER names:
+ * It leaves two files for each process image in the folder that XDOCTOR_OBSERVER names, and one for all of them:
  *     PID.N.log      records, each ended by NUL, fields parted by tabs: what i stands for
  *     PID.N.counts   a page of struct shared, then blocks of 64-bit counters, one block a thread: how often
+ *     departures     records alike: which process was to become which program, or was started as it, and by whom
  * It lives in a namespace without a libc, so it has none: see system.h. */
 #ifndef XDOCTOR_OBSERVER_H
 #define XDOCTOR_OBSERVER_H
@@ -13,7 +14,8 @@
 #define TRAMPOLINES 8192
 #define TRAMPOLINE_SIZE 48
 #define LOOKUPS 64 /* the first trampolines: for functions that hand out addresses */
-#define LOOKUP_SIZE 16
+#define DEPARTURES 64 /* functions that a process becomes another program by, or starts one */
+#define STUB_SIZE 16
 
 #ifndef __ASSEMBLER__
 #include <elf.h>
@@ -23,7 +25,8 @@
 
 /* trampoline.S */
 extern const char observer_trampolines[TRAMPOLINES * TRAMPOLINE_SIZE];
-extern const char observer_lookups[LOOKUPS * LOOKUP_SIZE];
+extern const char observer_lookups[LOOKUPS * STUB_SIZE];
+extern const char observer_becoming[DEPARTURES * STUB_SIZE], observer_starting[DEPARTURES * STUB_SIZE];
 
 /* state.c: what a forked child must not take over. The kernel fills this page with zeros there (MADV_WIPEONFORK): a trampoline then
  * finds no block to count in, and a lock that another thread held is free. */
@@ -61,6 +64,8 @@ int observer_may_grow_to(uint64_t size);
 /* One record, fields parted by tabs; a NULL field ends it. 0 where it could not be written. */
 int observer_record(const char *first, ...) __attribute__((sentinel));
 const char *observer_number(uint64_t value, char buffer[24]);
+/* A program that the process with this id is about to become, or was started as; it is NULL where nobody knows which. */
+void observer_record_departure(uint64_t process, const char *symbol, const char *program);
 
 /* memory.c: never given back, as long as trampolines may live. NULL where there is no more. */
 void *observer_allocate(size_t bytes);
@@ -139,6 +144,11 @@ unsigned observer_caller(unsigned index);
 int observer_behind(Elf64_Addr trampoline, Elf64_Addr *address, unsigned *provider);
 /* A reference or pointer whose calls cannot be counted; recorded once. */
 void observer_unseen(unsigned caller, const char *symbol, enum via via, const char *reason);
+
+/* departures.c */
+int observer_is_departure(const char *symbol);
+/* The stub's address; the raw one where there is no room. Under the lock. */
+Elf64_Addr observer_departure(const char *symbol, Elf64_Addr address);
 
 /* audit.c */
 Elf64_Addr observer_pointer(unsigned caller, unsigned provider, const char *symbol, const char *version, Elf64_Addr address,

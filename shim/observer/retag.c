@@ -125,8 +125,9 @@ static void retag(unsigned index, Elf64_Rela *relocation, struct page *page) {
     const Elf64_Sym *symbol = &object->symbols[ELF64_R_SYM(relocation->r_info)];
     const char *name = object->strings + symbol->st_name;
     unsigned type = ELF64_ST_TYPE(symbol->st_info);
+    int api = observer_is_api(name);
     if ((type != STT_FUNC && type != STT_NOTYPE && type != STT_GNU_IFUNC) || ELF64_ST_BIND(symbol->st_info) == STB_LOCAL ||
-        !observer_is_api(name))
+        (!api && !observer_is_departure(name)))
         return;
     const char *reason = obstacle(object, relocation, symbol, name);
     Elf64_Addr address = (Elf64_Addr)&relocation->r_info;
@@ -134,9 +135,10 @@ static void retag(unsigned index, Elf64_Rela *relocation, struct page *page) {
         reason = "refused";
     if (!reason)
         relocation->r_info = ELF64_R_INFO(ELF64_R_SYM(relocation->r_info), R_X86_64_JUMP_SLOT);
-    else
+    else if (api)
         observer_unseen(index, name, VIA_PLT, reason);
-    note(index, name, reason ? RAW : RETAGGED);
+    if (api)
+        note(index, name, reason ? RAW : RETAGGED);
 }
 
 static int is_loader(const struct object *object) {

@@ -7,14 +7,9 @@
     .hidden observer_block
     .hidden observer_wiped
     .hidden observer_target
-    .hidden observer_behind_lookup
-    .hidden observer_slow
-    .hidden observer_handed_out
 
     .globl observer_trampolines
     .hidden observer_trampolines
-    .globl observer_lookups
-    .hidden observer_lookups
 
 /* 48 bytes each, every displacement at full width. */
     .macro TRAMPOLINE
@@ -45,31 +40,39 @@ observer_trampolines:
     .cfi_endproc
     .size observer_trampolines, . - observer_trampolines
 
-/* Where the trampolines of functions lead that hand out addresses. */
-    .macro LOOKUP
-    .org observer_lookups + LOOKUP_SIZE * .Lindex
-    endbr64
-    movl $.Lindex, %r11d
-    jmp lookup
-    .set .Lindex, .Lindex + 1
-    .endm
-
+/* Stubs that tell a function of all which of them it is. */
+    .macro STUBS name, count, function
+    .globl \name
+    .hidden \name
     .p2align 6
-    .type observer_lookups, @object
-observer_lookups:
+    .type \name, @object
+\name:
     .cfi_startproc
     .set .Lindex, 0
-    .rept LOOKUPS
-    LOOKUP
+    .rept \count
+    .org \name + STUB_SIZE * .Lindex
+    endbr64
+    movl $.Lindex, %r11d
+    jmp \function
+    .set .Lindex, .Lindex + 1
     .endr
-    .org observer_lookups + LOOKUP_SIZE * LOOKUPS
+    .org \name + STUB_SIZE * \count
     .cfi_endproc
-    .size observer_lookups, . - observer_lookups
+    .size \name, . - \name
+    .endm
+
+    /* Where the trampolines of functions lead that hand out addresses. */
+    STUBS observer_lookups, LOOKUPS, lookup
+    STUBS observer_becoming, DEPARTURES, become
+    STUBS observer_starting, DEPARTURES, start
 
     .section .text.slow, "ax", @progbits
-/* In: %r11d the index. The C below is compiled without vector registers: they need no saving. */
-    .type slow, @function
-slow:
+/* In: %r11d the index. Calls the C with it and the first two arguments, and goes on where that says. The C is compiled without vector
+ * registers: they need no saving. */
+    .macro BEFORE name, function
+    .hidden \function
+    .type \name, @function
+\name:
     .cfi_startproc
     pushq %rbp
     .cfi_def_cfa_offset 16
@@ -86,9 +89,11 @@ slow:
     movq %r9, -56(%rbp)
     movq %r10, -64(%rbp)
     andq $-16, %rsp
+    movq %rsi, %rdx
+    movq %rdi, %rsi
     movl %r11d, %edi
     cld
-    call observer_slow
+    call \function
     movq %rax, %r11
     movq -8(%rbp), %rax
     movq -16(%rbp), %rcx
@@ -103,12 +108,19 @@ slow:
     .cfi_restore %rbp
     jmp *%r11
     .cfi_endproc
-    .size slow, . - slow
+    .size \name, . - \name
+    .endm
 
-/* Calls the function, whose arguments (the name, where to put the address, at most four more) are in registers, and then looks at what
- * it put there. */
-    .type lookup, @function
-lookup:
+    BEFORE slow, observer_slow
+    BEFORE become, observer_becomes
+
+/* Calls the function at that place of `behind`, whose arguments (at most six) are in registers, and where it succeeds (0) the C with the
+ * index and the first two of them. */
+    .macro AFTER name, behind, function
+    .hidden \behind
+    .hidden \function
+    .type \name, @function
+\name:
     .cfi_startproc
     pushq %rbp
     .cfi_def_cfa_offset 16
@@ -119,7 +131,7 @@ lookup:
     movq %rdi, -8(%rbp)
     movq %rsi, -16(%rbp)
     movq %r11, -24(%rbp)
-    leaq observer_behind_lookup(%rip), %r10
+    leaq \behind(%rip), %r10
     call *(%r10, %r11, 8)
     movq %rax, -32(%rbp)
     testl %eax, %eax
@@ -127,14 +139,18 @@ lookup:
     movl -24(%rbp), %edi
     movq -8(%rbp), %rsi
     movq -16(%rbp), %rdx
-    call observer_handed_out
+    call \function
     movq -32(%rbp), %rax
 1:  leave
     .cfi_def_cfa %rsp, 8
     .cfi_restore %rbp
     ret
     .cfi_endproc
-    .size lookup, . - lookup
+    .size \name, . - \name
+    .endm
+
+    AFTER lookup, observer_behind_lookup, observer_handed_out
+    AFTER start, observer_behind_departure, observer_started
 
     .section .note.GNU-stack, "", @progbits
 

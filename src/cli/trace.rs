@@ -28,7 +28,8 @@ use table::Table;
 ///
 /// The command's words, stdout's too, go to stderr. Its stdin is closed, and LD_* variables are not
 /// inherited: give them with --env. Exit status 0 where the command was observed, whatever became of
-/// it; 3 where nothing could be observed, or somebody pressed Ctrl-C before its end.
+/// it; 3 where nothing could be observed, or no call was and a process left the observer behind, or
+/// somebody pressed Ctrl-C.
 ///
 /// Examples:
 ///   xdoctor trace -- ./client
@@ -107,7 +108,11 @@ fn exit(ended: &Ended, observation: &Observation, unobserved: &[&Met], output: O
     if !observation.images.iter().any(|image| image.parent == us) {
         output.remark("the command itself was not observed (observer-ignored), only processes that came of it");
     }
-    for met in unobserved {
+    let departed = observation.departed();
+    for departure in &departed {
+        output.remark(departure);
+    }
+    for met in unobserved.iter().filter(|met| departed.iter().all(|departure| departure.pid != met.pid)) {
         output.remark(format_args!("process {} ran {} unobserved", met.pid, met.program.display()));
     }
     let lost: u64 = observation.images.iter().map(|image| image.lost).sum();
@@ -116,6 +121,11 @@ fn exit(ended: &Ended, observation: &Observation, unobserved: &[&Met], output: O
     }
     if ended.ending == Ending::Interrupted {
         output.remark("interrupted: what the command would have called after that is not known");
+        return Exit::Undetermined;
+    }
+    let calls = observation.images.iter().flat_map(|image| &image.calls).map(|call| call.count).sum::<u64>();
+    if calls == 0 && !departed.is_empty() {
+        output.remark("no call was seen, and what runs without the observer may make some (observer-ignored)");
         return Exit::Undetermined;
     }
     Exit::Holds

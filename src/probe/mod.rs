@@ -29,7 +29,7 @@ pub use ending::{Ended, Ending};
 pub use interrupt::{interrupted, watch_for_interrupts};
 pub use limits::Limits;
 pub use listener::{Listener, Stream};
-pub use observer::{Call, Image, Object, Observation, Observer, ObserverError, Reason, Row, Unseen, Via};
+pub use observer::{Call, Departure, Image, Object, Observation, Observer, ObserverError, Reason, Row, Unseen, Via};
 pub use output::Captured;
 pub use processes::{Met, Watch};
 pub use size::parse_size;

@@ -1,12 +1,13 @@
 //! The JSON document of `xdoctor trace`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::table::Table;
-use crate::probe::{Ended, Image, Met, Observation, Reason, Via};
+use crate::probe::{Departure, Ended, Image, Met, Observation, Reason, Via};
 
 /// `xdoctor/trace/1`; its members are the contract.
 #[derive(Serialize)]
@@ -43,7 +44,7 @@ struct Call<'a> {
 struct Process<'a> {
     pid: u32,
     parent: u32,
-    program: Option<&'a Path>,
+    program: Option<Cow<'a, Path>>,
     observed: bool,
     forked: Option<bool>,
     calls: Option<u64>,
@@ -59,6 +60,7 @@ impl<'a> Document<'a> {
         table: &'a Table,
     ) -> Document<'a> {
         let processes = observation.images.iter().map(observed);
+        let unmet = observation.departed().into_iter().filter(|one| unobserved.iter().all(|met| met.pid != one.pid));
         Document {
             schema: "xdoctor/trace/1",
             command,
@@ -67,7 +69,10 @@ impl<'a> Document<'a> {
             front: table.front.as_deref(),
             objects: objects(observation),
             calls: calls(table),
-            processes: processes.chain(unobserved.iter().map(|met| not_observed(met))).collect(),
+            processes: processes
+                .chain(unobserved.iter().map(|met| not_observed(met)))
+                .chain(unmet.map(|departure| departed(departure, observation)))
+                .collect(),
         }
     }
 }
@@ -102,7 +107,7 @@ fn observed(image: &Image) -> Process<'_> {
     Process {
         pid: image.pid,
         parent: image.parent,
-        program: image.program(),
+        program: image.program().map(Cow::Borrowed),
         observed: true,
         forked: Some(image.forked),
         calls: Some(image.calls.iter().map(|call| call.count).sum()),
@@ -110,7 +115,13 @@ fn observed(image: &Image) -> Process<'_> {
     }
 }
 
+fn departed<'a>(departure: &Departure, observation: &Observation) -> Process<'a> {
+    let parent = departure.parent(&observation.images);
+    let program = departure.file().map(Cow::Owned);
+    Process { pid: departure.pid, parent, program, observed: false, forked: None, calls: None, lost: None }
+}
+
 fn not_observed(met: &Met) -> Process<'_> {
-    let (pid, parent, program) = (met.pid, met.parent, Some(met.program.as_path()));
+    let (pid, parent, program) = (met.pid, met.parent, Some(Cow::Borrowed(met.program.as_path())));
     Process { pid, parent, program, observed: false, forked: None, calls: None, lost: None }
 }

@@ -158,7 +158,7 @@ mod tests {
     fn observed(calls: Vec<Call>) -> Observation {
         let objects = ["/client", "/shim", "/runtime", "/driver"];
         let objects = objects.map(|path| Object { path: path.into(), namespace: 0 }).to_vec();
-        Observation { images: vec![Image { objects, calls, ..Image::default() }] }
+        Observation { images: vec![Image { objects, calls, ..Image::default() }], ..Observation::default() }
     }
 
     #[test]

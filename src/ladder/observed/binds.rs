@@ -12,6 +12,7 @@ use crate::ladder::setup::Deployment;
 use crate::ladder::witness::Seen;
 use crate::probe::Via;
 
+use super::called;
 use super::evidence::{Client, Evidence};
 
 /// How one reference fares.
@@ -91,7 +92,8 @@ fn without_references(evidence: &Evidence<'_>) -> Answer {
     } else if called {
         Answer::Undetermined("the objects that referred to the API natively were not loaded".to_owned())
     } else {
-        Answer::Undetermined(format!("nothing in the command refers to the {} API", evidence.setup.api.name))
+        let reason = format!("nothing in the command refers to the {} API", evidence.setup.api.name);
+        called::first_departed(evidence).unwrap_or(Answer::Undetermined(reason))
     }
 }
 

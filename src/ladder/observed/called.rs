@@ -8,7 +8,7 @@ use crate::diagnosis::{Diagnosis, counted, listed};
 use crate::interpose::{Role, is_critical};
 use crate::ladder::rung::Answer;
 use crate::ladder::witness::Seen;
-use crate::probe::{Ending, Met, Row, Via};
+use crate::probe::{Departure, Ending, Met, Row, Via};
 
 use super::evidence::Evidence;
 use super::lines;
@@ -176,8 +176,23 @@ fn silence(evidence: &Evidence<'_>, inside: u64, outside: u64) -> Option<Answer>
 /// A process without the observer ran what calls the API, as far as its program tells.
 fn elsewhere(evidence: &Evidence<'_>) -> Option<Answer> {
     let run = &evidence.shimmed;
+    let is_client = |departure: &&Departure| departure.file().is_some_and(|file| evidence.is_clients_program(&file));
     let mut unobserved = run.observation.unobserved(&run.met).into_iter();
-    unobserved.find(|process| evidence.is_clients_program(&process.program)).map(unseen)
+    let met = || unobserved.find(|process| evidence.is_clients_program(&process.program)).map(unseen);
+    run.observation.departed().into_iter().find(is_client).map(departed).or_else(met)
+}
+
+/// The first process that became a program without the observer, whether or not that was met.
+pub(super) fn first_departed(evidence: &Evidence<'_>) -> Option<Answer> {
+    evidence.shimmed.observation.departed().first().copied().map(departed)
+}
+
+fn departed(departure: &Departure) -> Answer {
+    let reason = format!(
+        "{departure}: what it called was not seen. Either it is static, or has more rights than its user, or LD_AUDIT was taken \
+         out of its environment"
+    );
+    Answer::Unobserved(Code::ObserverIgnored, reason)
 }
 
 fn unseen(process: &Met) -> Answer {
@@ -192,10 +207,12 @@ fn nothing(evidence: &Evidence<'_>) -> Answer {
     if let Some((symbol, reason)) = evidence.uncounted(false).iter().next() {
         return Answer::Undetermined(format!("calls of {symbol} could not be counted: {}", reason.sentence()));
     }
-    if let Some(process) = run.observation.unobserved(&run.met).first() {
-        return unseen(process);
-    }
-    Answer::Undetermined(format!("no call of the {api} API was seen: the command makes none, or makes them unobserved"))
+    let met = || run.observation.unobserved(&run.met).first().copied().map(unseen);
+    first_departed(evidence).or_else(met).unwrap_or_else(|| {
+        Answer::Undetermined(format!(
+            "no call of the {api} API was seen: the command makes none, or makes them unobserved"
+        ))
+    })
 }
 
 /// What makes XSched's shim schedule what it catches; by default it does not.

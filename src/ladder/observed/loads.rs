@@ -23,8 +23,13 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     if images.is_empty() {
         return (unobserved(evidence), seen);
     }
-    for process in evidence.shimmed.observation.unobserved(&evidence.shimmed.met) {
-        seen.push(format!("process {} ran {} unobserved", process.pid, process.program.display()));
+    let observation = &evidence.shimmed.observation;
+    let departed = observation.departed();
+    seen.extend(departed.iter().map(ToString::to_string));
+    for process in observation.unobserved(&evidence.shimmed.met) {
+        if departed.iter().all(|departure| departure.pid != process.pid) {
+            seen.push(format!("process {} ran {} unobserved", process.pid, process.program.display()));
+        }
     }
     let has = |image: &Image, test: &dyn Fn(&Path) -> bool| image.objects.iter().any(|object| test(&object.path));
     let is_client = |path: &Path| evidence.clients.iter().any(|client| client.path == path);

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::ObserverError;
+use super::departures::Departure;
 use super::record::{Record, parse};
 
 /// The counters' file: a page, then blocks, one a thread, each of one 64-bit counter for every trampoline.
@@ -20,6 +21,8 @@ const GENERATIONS: usize = 1000;
 pub struct Observation {
     /// The process images that shook hands with the observer, by process id and then in their order.
     pub images: Vec<Image>,
+    /// What processes were to become, or were started as, whether or not that shook hands.
+    pub departures: Vec<Departure>,
 }
 
 /// One program in one process, from its exec or fork to its end or next exec.
@@ -27,6 +30,8 @@ pub struct Observation {
 pub struct Image {
     /// The process.
     pub pid: u32,
+    /// Which of the process's images it is, from 0 on.
+    pub ordinal: u32,
     /// Its parent when it began.
     pub parent: u32,
     /// Whether a fork began it: its objects and references are those that its parent had then, its counts its own.
@@ -203,10 +208,11 @@ pub fn read_all(folder: &Path) -> Result<Observation, ObserverError> {
         }
     }
     let mut images = Vec::new();
-    for ((pid, _), path) in found {
-        images.extend(read(pid, &path).map_err(|source| failed(&path, source))?);
+    for (order, path) in found {
+        images.extend(read(order, &path).map_err(|source| failed(&path, source))?);
     }
-    Ok(Observation { images })
+    let departures = Departure::read_all(folder, &images).map_err(|source| failed(folder, source))?;
+    Ok(Observation { images, departures })
 }
 
 /// Process id and ordinal, from `PID.N.log`.
@@ -215,10 +221,10 @@ fn order_of(path: &Path) -> Option<(u32, u32)> {
     Some((pid.parse().ok()?, ordinal.parse().ok()?))
 }
 
-fn read(pid: u32, path: &Path) -> io::Result<Option<Image>> {
+fn read((pid, ordinal): (u32, u32), path: &Path) -> io::Result<Option<Image>> {
     let Some((lost, counts)) = read_counts(&path.with_extension("counts"))? else { return Ok(None) };
     let logs = lineage(path)?;
-    let mut image = Image { pid, lost, ..Image::default() };
+    let mut image = Image { pid, ordinal, lost, ..Image::default() };
     if let [.., (parent, _), _] = &logs[..] {
         image.forked = true;
         image.parent = order_of(parent).map_or(0, |(pid, _)| pid);

@@ -1,8 +1,10 @@
 //! The observer: an rtld-audit library that counts who calls which function of an API, and where it is.
 //!
 //! It is told which symbols count, and leaves two files for each process image (what a fork or an exec begins) in a folder of
-//! its own: what its counters stand for, and the counters. Only an image with both has been observed.
+//! its own: what its counters stand for, and the counters. Only an image with both has been observed. One file for all of them
+//! has what processes became and started, so that of a program without the observer it is known that it was there.
 
+mod departures;
 mod image;
 mod record;
 mod rows;
@@ -12,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Child, Met};
+pub use departures::Departure;
 pub use image::{Call, Image, Object, Observation, Reason, Unseen, Via};
 pub use rows::Row;
 

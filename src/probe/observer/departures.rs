@@ -1,0 +1,156 @@
+//! Programs that observed processes became or started, and that did not shake hands themselves: they ran unobserved, or not at
+//! all.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::image::{Image, Observation};
+
+/// A process that was to run another program: by a call that it made itself, or its parent on its behalf.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Departure {
+    /// The process.
+    pub pid: u32,
+    /// The image whose memory the call was made in; a forked child's parent where that has no image of its own.
+    pub(super) from: (u32, u32),
+    /// The function that was called: `execve`, `execvp`, `posix_spawn`, …
+    pub symbol: String,
+    /// The program as it was named; `None` where only a descriptor was.
+    pub program: Option<PathBuf>,
+}
+
+impl Departure {
+    /// All that were recorded, in their order, by processes of these images.
+    pub(super) fn read_all(folder: &Path, images: &[Image]) -> io::Result<Vec<Departure>> {
+        let records = match fs::read(folder.join("departures")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            read => read?,
+        };
+        let departures = records.split_inclusive(|&byte| byte == 0);
+        let departures = departures.filter_map(|record| parse(record.strip_suffix(b"\0")?));
+        Ok(departures.map(|departure| departure.named_by(images)).collect())
+    }
+
+    /// With its own program's file in the place of what only the process itself reads so.
+    fn named_by(mut self, images: &[Image]) -> Departure {
+        if self.program.as_deref() == Some(Path::new("/proc/self/exe")) {
+            let own = images.iter().find(|image| (image.pid, image.ordinal) == self.from);
+            self.program = own.and_then(Image::program).map(Path::to_owned);
+        }
+        self
+    }
+
+    /// The program's file, as far as its name tells: a relative one is taken from here, one without a slash from PATH.
+    pub fn file(&self) -> Option<PathBuf> {
+        let program = self.program.as_ref()?;
+        let file = match program.components().count() {
+            1 => {
+                let path = std::env::var_os("PATH")?;
+                std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+            }
+            _ => std::path::absolute(program).ok(),
+        };
+        file.filter(|file| file.is_file() && !file.starts_with("/proc"))
+    }
+
+    /// Its parent: who made the call on its behalf, else its image's own.
+    pub fn parent(&self, images: &[Image]) -> u32 {
+        let own = images.iter().find(|image| (image.pid, image.ordinal) == self.from);
+        if self.pid == self.from.0 { own.map_or(0, |image| image.parent) } else { self.from.0 }
+    }
+
+    /// Whether the process was observed from then on. A later image of the process that an exec began says so.
+    fn was_followed(&self, images: &[Image]) -> bool {
+        let is_later = |image: &Image| self.pid != self.from.0 || image.ordinal > self.from.1;
+        images.iter().any(|image| image.pid == self.pid && !image.forked && is_later(image))
+    }
+
+    /// Whether there is no such file, so that the call failed.
+    fn leads_nowhere(&self) -> bool {
+        self.program.as_ref().is_some_and(|program| program.is_absolute() && !program.exists())
+    }
+}
+
+impl fmt::Display for Departure {
+    /// `process 17 became ./client (execvp) without the observer`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let program = match &self.program {
+            Some(program) => crate::elf::escape(program.as_os_str().as_bytes()).to_string(),
+            None => "an open file".to_owned(),
+        };
+        write!(f, "process {} became {program} ({}) without the observer", self.pid, self.symbol)
+    }
+}
+
+impl Observation {
+    /// Processes that became, or were started as, a program that did not shake hands with the observer, each by its last try: static,
+    /// secure or another loader's programs, and those whose environment lacks LD_AUDIT, however short they lived.
+    pub fn departed(&self) -> Vec<&Departure> {
+        // Along PATH one try follows the other; whoever tries again has not become anything yet.
+        let last: BTreeMap<(u32, (u32, u32)), &Departure> =
+            self.departures.iter().map(|departure| ((departure.pid, departure.from), departure)).collect();
+        last.into_values()
+            .filter(|departure| !departure.was_followed(&self.images) && !departure.leads_nowhere())
+            .collect()
+    }
+}
+
+/// Process, image (`PID.N`), function, program.
+fn parse(record: &[u8]) -> Option<Departure> {
+    let mut fields = record.splitn(4, |&byte| byte == b'\t');
+    let mut field = || fields.next();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let pid = text(field()?).parse().ok()?;
+    let image = text(field()?);
+    let (process, ordinal) = image.split_once('.')?;
+    let from = (process.parse().ok()?, ordinal.parse().ok()?);
+    let symbol = text(field()?);
+    let program = field().filter(|program| *program != b"-").map(|program| OsStr::from_bytes(program).into());
+    Some(Departure { pid, from, symbol, program })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn departure(record: &str) -> Departure {
+        parse(record.as_bytes()).expect("a record")
+    }
+
+    fn image(pid: u32, ordinal: u32, forked: bool) -> Image {
+        Image { pid, ordinal, forked, ..Image::default() }
+    }
+
+    #[test]
+    fn a_process_departs_where_no_later_image_of_its_own_was_begun_by_an_exec() {
+        let departures = ["7\t7.0\texecvp\t./a", "8\t7.0\texecve\tb", "9\t9.0\texecve\tc", "5\t7.0\tposix_spawn\td"];
+        let departures: Vec<Departure> = departures.into_iter().map(departure).collect();
+        let images = vec![image(7, 0, false), image(7, 1, false), image(8, 0, true), image(9, 0, false)];
+        let observation = Observation { images, departures };
+        let pids: Vec<u32> = observation.departed().into_iter().map(|departure| departure.pid).collect();
+        assert_eq!(pids, [5, 8, 9], "7 was observed again; 8 only as the fork that it was");
+    }
+
+    #[test]
+    fn only_the_last_try_counts_and_none_for_a_file_that_is_not_there() {
+        let departures = ["7\t7.0\texecve\t/usr/x", "7\t7.0\texecve\t/bin/sh", "8\t8.0\texecve\t/no/such/file"];
+        let departures = departures.into_iter().map(departure).collect();
+        let observation = Observation { images: vec![image(7, 0, false), image(8, 0, false)], departures };
+        let departed = observation.departed();
+        assert_eq!(departed.len(), 1);
+        assert_eq!(departed[0].to_string(), "process 7 became /bin/sh (execve) without the observer");
+    }
+
+    #[test]
+    fn what_was_cut_off_or_is_no_record_is_left_out() {
+        assert_eq!(departure("7\t7.0\tfexecve\t-").program, None);
+        for record in ["", "7", "7\t7", "x\t7.0\texecve\t/a", "7\t7.x\texecve\t/a"] {
+            assert_eq!(parse(record.as_bytes()), None, "{record}");
+        }
+    }
+}
