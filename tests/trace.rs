@@ -282,3 +282,11 @@ fn a_trace_that_is_interrupted_is_undetermined_and_still_tells_what_was_called()
     let calls = document["calls"].as_array().expect("calls");
     assert!(calls.iter().any(|call| call["count"] == 1), "{document:#}");
 }
+
+#[test]
+fn a_fork_that_outlives_its_parent_is_not_called_unobserved() {
+    let bench = Bench::new();
+    let orphan = bench.compile("cc", "orphan.c", "orphan", &[]);
+    let run = xdoctor::xdoctor(["trace", "--", text(&orphan)]).exits(0);
+    assert!(!run.stderr.contains("unobserved"), "{}", run.stderr);
+}

@@ -75,26 +75,14 @@ impl Observer {
 }
 
 impl Observation {
-    /// Those of the processes met that ran a program unobserved: neither did it shake hands there, nor is the process the fork
-    /// of one that did (such a child leaves files from its first call on). One that shook hands and then started its program
-    /// anew, without the observer, counts.
+    /// Those of the processes met that ran a program unobserved: either it was started without an audit library, or nobody who ran it
+    /// shook hands. A fork of one that did has no files before its first call, and need not have its parent any more.
     pub fn unobserved<'m>(&self, met: &'m [Met]) -> Vec<&'m Met> {
-        let is_observed = |one: &Met| one.audited && self.came_of_observed(one.pid, &one.program, met, GENERATIONS);
-        met.iter().filter(|one| !is_observed(one)).collect()
-    }
-
-    /// Whether the process shook hands in that program, or was forked by one that this holds for.
-    fn came_of_observed(&self, pid: u32, program: &Path, met: &[Met], generations: usize) -> bool {
-        let itself = |image: &Image| image.pid == pid && image.program().is_some_and(|own| is_same(own, program));
-        let parent = || met.iter().find(|one| one.pid == pid && one.program == program).map(|one| one.parent);
-        self.images.iter().any(itself)
-            || generations > 0
-                && parent().is_some_and(|parent| self.came_of_observed(parent, program, met, generations - 1))
+        let shook_hands =
+            |program: &Path| self.images.iter().filter_map(Image::program).any(|own| is_same(own, program));
+        met.iter().filter(|one| !(one.audited && shook_hands(&one.program))).collect()
     }
 }
-
-/// How many forks in a row, none of whose processes called anything, are followed.
-const GENERATIONS: usize = 64;
 
 fn is_same(one: &Path, other: &Path) -> bool {
     one == other || one.canonicalize().is_ok_and(|one| one == other)
