@@ -94,8 +94,9 @@ fn limited(kind: &Arc<dyn Kind>, context: &Context<'_>, limit: Duration) -> Foun
     let (told, answer) = mpsc::channel();
     let kind = Arc::clone(kind);
     let (scratch, log, require_gpu) = (context.scratch.to_owned(), context.log.clone(), context.require_gpu);
+    let hashes = Arc::clone(&context.hashes);
     let work = move || {
-        let context = Context { scratch: &scratch, log, require_gpu };
+        let context = Context { scratch: &scratch, log, require_gpu, hashes };
         // Nobody waits any more where this fails.
         let _ = told.send(within(limit, || guarded(kind.as_ref(), &context)));
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::code::Code;
-use crate::lock::{Comparison, Drift, FILE_NAME, Lock, Plan, survey};
+use crate::lock::{Comparison, Drift, FILE_NAME, Hashes, Lock, Plan, survey};
 
 use super::attempt::Attempts;
 use super::checklist::{Check, Checklist, Step};
@@ -66,8 +66,8 @@ impl Debug for Memory {
 }
 
 impl Memory {
-    fn comparison(&self) -> &Comparison {
-        self.compared.get_or_init(|| Comparison::new(&self.lock.state, &survey(&self.plan), &self.plan))
+    fn comparison(&self, hashes: &Hashes) -> &Comparison {
+        self.compared.get_or_init(|| Comparison::new(&self.lock.state, &survey(&self.plan, hashes), &self.plan))
     }
 }
 
@@ -86,8 +86,8 @@ impl Kind for Remembered {
         }
     }
 
-    fn run(&self, _: &Context<'_>) -> Found {
-        let comparison = self.memory.comparison();
+    fn run(&self, context: &Context<'_>) -> Found {
+        let comparison = self.memory.comparison(&context.hashes);
         match &self.subject {
             None => self.whole(comparison).into(),
             Some(subject) => {

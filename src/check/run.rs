@@ -1,9 +1,11 @@
 //! Running a checklist: which of its checks, and what came of each.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::ladder::Interception;
+use crate::lock::Hashes;
 use crate::probe::interrupted;
 
 use super::checklist::{Check, Checklist};
@@ -68,9 +70,10 @@ pub fn run_told(checklist: &Checklist, options: &Options, tell: &(dyn Fn(Event<'
     let selected: Vec<&Check> =
         checklist.checks().zip(&takes).filter(|(_, takes)| **takes).map(|(check, _)| check).collect();
     tell(Event::Selected(selected.len()));
+    let hashes = Arc::default();
     let schedule = Schedule::new(&selected, |check, unmet| {
         tell(Event::Begins(&check.id));
-        let done = carry_out(check, unmet, options);
+        let done = carry_out(check, unmet, options, &hashes);
         tell(Event::Ends(&check.id));
         let passed = done.passed();
         (done, passed)
@@ -107,7 +110,7 @@ impl Done {
 }
 
 /// Does what a check asks for, unless a check that it needs did not pass, or a condition does not hold.
-fn carry_out(check: &Check, unmet: Option<String>, options: &Options) -> Done {
+fn carry_out(check: &Check, unmet: Option<String>, options: &Options, hashes: &Arc<Hashes>) -> Done {
     let started = Instant::now();
     let condition = || check.when.iter().find_map(|condition| condition.holds().err());
     let found = if let Some(need) = unmet {
@@ -118,7 +121,8 @@ fn carry_out(check: &Check, unmet: Option<String>, options: &Options) -> Done {
         Finding::skipped(format!("`when` does not hold: {why}")).into()
     } else {
         let log = options.log.as_deref().map(|folder| folder.join(file_name(&check.id)));
-        let context = Context { scratch: &options.scratch, log, require_gpu: options.require_gpu };
+        let Options { scratch, require_gpu, .. } = options;
+        let context = Context { scratch, log, require_gpu: *require_gpu, hashes: Arc::clone(hashes) };
         check.attempts.make(&check.kind, check.severity, &context)
     };
     conclude(check, found, started.elapsed().as_secs_f64(), options)

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use serde::Serialize;
 
 use crate::check::{self, Checklist, Located, Source};
-use crate::lock::{self, Comparison, LockError, Plan, Rebuild, Survey, Thing};
+use crate::lock::{self, Comparison, Hashes, LockError, Plan, Rebuild, Survey, Thing};
 
 use super::checklists::{locked, name_and_value, not_to_be_had, unusable};
 use super::output::after_printing;
@@ -61,7 +61,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     }
     let before = before(&source, args.force)?;
     let clock = Instant::now();
-    let survey = lock::survey(&plan);
+    let survey = lock::survey(&plan, &Hashes::default());
     if !survey.unreadable.is_empty() {
         let all = survey.unreadable.iter().map(|(name, reason)| format!("cannot look at {name}: {reason}"));
         return Err(anyhow!(all.collect::<Vec<_>>().join("\n")));

@@ -106,7 +106,7 @@ fn replace(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock::{Plan, Subject, survey};
+    use crate::lock::{Hashes, Plan, Subject, survey};
 
     /// The state of xdoctor's own test program and sources.
     fn state() -> State {
@@ -119,7 +119,7 @@ mod tests {
             Subject::File(source.join("no such file")),
             Subject::File("/lib64/ld-linux-x86-64.so.2".into()),
         ];
-        survey(&Plan::new(source, subjects)).state
+        survey(&Plan::new(source, subjects), &Hashes::default()).state
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn every_cut_and_every_changed_byte_is_noticed() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let state = survey(&Plan::new(source, [Subject::File(source.join("clippy.toml"))])).state;
+        let state = survey(&Plan::new(source, [Subject::File(source.join("clippy.toml"))]), &Hashes::default()).state;
         let text = format::text("xdoctor.yaml", &state).expect("text");
         assert!(format::parse(&text).is_ok());
         for end in 0..text.len() {

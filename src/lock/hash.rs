@@ -1,11 +1,13 @@
 //! SHA-256 of files, as fast as the processors do it: `sha2` uses their SHA extensions where they have them, and files
 //! are shared out among the cores, the largest first.
 
+use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
@@ -27,12 +29,91 @@ pub struct Hashed {
     pub size: u64,
 }
 
-/// Hashes a regular file. Reads it rather than mapping it: a library that is rebuilt meanwhile would end the process.
+/// What was hashed already: in one run a file is read once, however many checks name it, and by whatever name.
 ///
-/// # Errors
-/// Where it cannot be read, is no regular file, or changes while it is read.
-pub fn sha256(path: &Path) -> io::Result<Hashed> {
-    let mut file = File::options().read(true).custom_flags(NONBLOCK).open(path)?;
+/// Rests on device, inode, size and both times of a file; one that was changed so lately that another change might not
+/// show in its times is read anew.
+#[derive(Debug, Default)]
+pub struct Hashes {
+    known: Mutex<HashMap<Stamp, Known>>,
+}
+
+/// The hash of one file, once it is known; held while it is found out.
+type Known = Arc<Mutex<Option<Hashed>>>;
+
+/// Which file it is, and what a write changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Stamp {
+    file: (u64, u64),
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// How old a change must be to be told from a later one: file systems count in up to two seconds (FAT).
+const SETTLED: Duration = Duration::from_secs(2);
+
+impl Hashes {
+    /// Hashes a regular file, unless that was done before. Reads it rather than mapping it: a library that is rebuilt
+    /// meanwhile would end the process.
+    ///
+    /// # Errors
+    /// Where it cannot be read, is no regular file, or changes while it is read.
+    pub fn sha256(&self, path: &Path) -> io::Result<Hashed> {
+        let mut file = File::options().read(true).custom_flags(NONBLOCK).open(path)?;
+        let stamp = Stamp::of(&file.metadata()?);
+        if !stamp.is_settled() {
+            return read(&mut file);
+        }
+        let known = Arc::clone(lock(&self.known).entry(stamp).or_default());
+        let mut known = lock(&known);
+        match known.as_ref() {
+            Some(hashed) => Ok(hashed.clone()),
+            None => Ok(known.insert(read(&mut file)?).clone()),
+        }
+    }
+
+    /// Hashes files side by side, in the threads of the pool that this is called from; the answers are in the order of
+    /// the paths.
+    pub fn sha256_all(&self, paths: &[PathBuf]) -> Vec<io::Result<Hashed>> {
+        let size = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+        let mut order: Vec<(u64, usize)> = paths.iter().enumerate().map(|(at, path)| (size(path), at)).collect();
+        // One stream is one core's: the largest first, so that no core ends with a large one while the others are idle.
+        order.sort_unstable_by(|a, b| b.cmp(a));
+        let answers: Vec<OnceLock<io::Result<Hashed>>> = paths.iter().map(|_| OnceLock::new()).collect();
+        rayon::scope_fifo(|scope| {
+            for (path, answer) in order.iter().filter_map(|(_, at)| paths.get(*at).zip(answers.get(*at))) {
+                scope.spawn_fifo(move |_| drop(answer.set(self.sha256(path))));
+            }
+        });
+        let unasked = || Err(io::Error::other("not hashed"));
+        answers.into_iter().map(|answer| answer.into_inner().unwrap_or_else(unasked)).collect()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Stamp {
+        Stamp {
+            file: (metadata.dev(), metadata.ino()),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether a change from now on would show.
+    fn is_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let last = self.changed.max(self.modified).0;
+        u64::try_from(last).map_or(true, |last| last < now.saturating_sub(SETTLED).as_secs())
+    }
+}
+
+fn read(file: &mut File) -> io::Result<Hashed> {
     let before = file.metadata()?;
     if !before.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
@@ -53,31 +134,10 @@ pub fn sha256(path: &Path) -> io::Result<Hashed> {
             Err(error) => return Err(error),
         }
     }
-    if stamp(&before) != stamp(&file.metadata()?) || size != before.len() {
+    if Stamp::of(&before) != Stamp::of(&file.metadata()?) || size != before.len() {
         return Err(io::Error::other("it changed while it was read"));
     }
     Ok(Hashed { sha256: hex(hasher.finalize()), size })
-}
-
-/// What a write changes.
-fn stamp(metadata: &Metadata) -> (u64, i64, i64, i64) {
-    (metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ctime_nsec())
-}
-
-/// Hashes files side by side; the answers are in the order of the paths.
-pub fn sha256_all(paths: &[PathBuf]) -> Vec<io::Result<Hashed>> {
-    let size = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
-    let mut order: Vec<(u64, usize)> = paths.iter().enumerate().map(|(at, path)| (size(path), at)).collect();
-    // One stream is one core's: the largest first, so that no core ends with a large one while the others are idle.
-    order.sort_unstable_by(|a, b| b.cmp(a));
-    let answers: Vec<OnceLock<io::Result<Hashed>>> = paths.iter().map(|_| OnceLock::new()).collect();
-    rayon::scope_fifo(|scope| {
-        for (path, answer) in order.iter().filter_map(|(_, at)| paths.get(*at).zip(answers.get(*at))) {
-            scope.spawn_fifo(move |_| drop(answer.set(sha256(path))));
-        }
-    });
-    let unasked = || Err(io::Error::other("not hashed"));
-    answers.into_iter().map(|answer| answer.into_inner().unwrap_or_else(unasked)).collect()
 }
 
 /// SHA-256 of lines, for what is too long to be remembered whole.
@@ -93,6 +153,24 @@ pub(super) fn sha256_of_lines(lines: impl IntoIterator<Item = impl AsRef<str>>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sha256(path: &Path) -> io::Result<Hashed> {
+        Hashes::default().sha256(path)
+    }
+
+    #[test]
+    fn a_file_that_was_just_written_is_read_anew() {
+        let folder = tempfile::tempdir().expect("scratch");
+        let path = folder.path().join("file");
+        let (hashes, mut seen) = (Hashes::default(), Vec::new());
+        // The same size, and often within the same tick of the file system's clock.
+        for content in ["one", "two", "six"] {
+            std::fs::write(&path, content).expect("written");
+            seen.push(hashes.sha256(&path).expect("readable").sha256);
+        }
+        seen.dedup();
+        assert_eq!(seen.len(), 3, "{seen:?}");
+    }
 
     #[test]
     fn a_hash_is_the_one_of_the_standard() {
@@ -130,7 +208,7 @@ mod tests {
         }
         let missing = folder.path().join("missing");
         let all: Vec<PathBuf> = paths.iter().chain([&missing]).cloned().collect();
-        let hashed = sha256_all(&all);
+        let hashed = Hashes::default().sha256_all(&all);
         for (path, hashed) in paths.iter().zip(&hashed) {
             assert_eq!(hashed.as_ref().expect("readable"), &sha256(path).expect("readable"));
         }

@@ -19,7 +19,7 @@ mod tree;
 pub use compare::{Comparison, Drift, Rebuild};
 pub use file::{FILE_NAME, Lock, LockError, read, write};
 pub use format::Damage;
-pub use hash::{Hashed, sha256, sha256_all};
+pub use hash::{Hashed, Hashes};
 pub use plan::{Part, Plan, Planned, Subject, What};
 pub use state::{Crowd, Dirty, Elf, Entry, FileState, Many, RepositoryState, State, Thing, TreeState};
 pub use survey::{Survey, survey};

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::elf::escape;
 
 use super::file::FILE_NAME;
-use super::hash::{Hashed, sha256_all};
+use super::hash::{Hashed, Hashes};
 use super::host;
 use super::plan::{Plan, Planned, What};
 use super::state::{Elf, Entry, FileState, State, Thing, TreeState};
@@ -28,8 +28,8 @@ pub struct Survey {
     pub bytes: u64,
 }
 
-/// Looks at everything that the plan names.
-pub fn survey(plan: &Plan) -> Survey {
+/// Looks at everything that the plan names; what was hashed already is not hashed again.
+pub fn survey(plan: &Plan, known: &Hashes) -> Survey {
     let lock = plan.base.join(FILE_NAME);
     let mut survey = Survey { state: State { host: host::facts(), ..State::default() }, ..Survey::default() };
     let mut wanted = Vec::new();
@@ -41,7 +41,7 @@ pub fn survey(plan: &Plan) -> Survey {
         }
     }
     let paths: Vec<PathBuf> = wanted.iter().flat_map(|(_, _, wanted)| wanted.paths()).collect();
-    let hashes = Hashes::of(paths);
+    let hashes = Contents::of(paths, known);
     survey.bytes = hashes.bytes();
     let seen: Vec<_> =
         wanted.into_par_iter().map(|(name, planned, wanted)| (name, wanted.look(planned, &hashes))).collect();
@@ -92,7 +92,7 @@ impl Wanted {
         }
     }
 
-    fn look(self, planned: &Planned, hashes: &Hashes) -> Result<Thing, String> {
+    fn look(self, planned: &Planned, hashes: &Contents) -> Result<Thing, String> {
         match self {
             Wanted::Known(thing) => Ok(thing),
             Wanted::File(_) => file(&planned.path, hashes).map(|file| Thing::File(Box::new(file))),
@@ -104,7 +104,7 @@ impl Wanted {
     }
 }
 
-fn file(path: &Path, hashes: &Hashes) -> Result<FileState, String> {
+fn file(path: &Path, hashes: &Contents) -> Result<FileState, String> {
     let failed = |error: io::Error| error.to_string();
     let metadata = fs::metadata(path).map_err(failed)?;
     Ok(FileState {
@@ -120,7 +120,7 @@ fn shown(target: &Path) -> String {
     escape(target.as_os_str().as_encoded_bytes()).to_string()
 }
 
-fn entry(path: &Path, hashes: &Hashes) -> Result<Entry, String> {
+fn entry(path: &Path, hashes: &Contents) -> Result<Entry, String> {
     let failed = |error: io::Error| format!("{}: {error}", path.display());
     let metadata = fs::symlink_metadata(path).map_err(failed)?;
     if metadata.is_symlink() {
@@ -131,14 +131,14 @@ fn entry(path: &Path, hashes: &Hashes) -> Result<Entry, String> {
 }
 
 /// The hash of every file, each computed once though several names lead to it.
-struct Hashes {
+struct Contents {
     files: BTreeMap<(u64, u64), Result<Hashed, String>>,
     errors: BTreeMap<PathBuf, String>,
 }
 
-impl Hashes {
-    fn of(paths: Vec<PathBuf>) -> Hashes {
-        let mut hashes = Hashes { files: BTreeMap::new(), errors: BTreeMap::new() };
+impl Contents {
+    fn of(paths: Vec<PathBuf>, known: &Hashes) -> Contents {
+        let mut hashes = Contents { files: BTreeMap::new(), errors: BTreeMap::new() };
         let mut once: BTreeMap<(u64, u64), PathBuf> = BTreeMap::new();
         for path in paths {
             match identity(&path) {
@@ -147,7 +147,7 @@ impl Hashes {
             }
         }
         let (identities, paths): (Vec<_>, Vec<_>) = once.into_iter().unzip();
-        let hashed = sha256_all(&paths).into_iter().map(|hashed| hashed.map_err(|error| error.to_string()));
+        let hashed = known.sha256_all(&paths).into_iter().map(|hashed| hashed.map_err(|error| error.to_string()));
         hashes.files = identities.into_iter().zip(hashed).collect();
         hashes
     }

@@ -338,7 +338,8 @@ mod tests {
     }
 
     fn found(check: &DeviceCheck, require_gpu: bool) -> Finding {
-        check.run(&Context { scratch: Path::new("/nonexistent"), log: None, require_gpu }).findings.remove(0)
+        let scratch = Path::new("/nonexistent");
+        check.run(&Context { scratch, log: None, require_gpu, hashes: Arc::default() }).findings.remove(0)
     }
 
     const ROCM: [&str; 2] = ["/dev/kfd", "/dev/dri/renderD*"];

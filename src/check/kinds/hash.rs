@@ -9,7 +9,7 @@ use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
-use crate::lock::{Subject, sha256_all};
+use crate::lock::Subject;
 
 use super::{Context, Found, Kind};
 
@@ -55,9 +55,9 @@ impl Kind for HashCheck {
         self.files.iter().map(|(path, _)| Subject::File(path.clone())).collect()
     }
 
-    fn run(&self, _: &Context<'_>) -> Found {
+    fn run(&self, context: &Context<'_>) -> Found {
         let paths: Vec<PathBuf> = self.files.iter().map(|(path, _)| path.clone()).collect();
-        let digests = sha256_all(&paths);
+        let digests = context.hashes.sha256_all(&paths);
         let mut finding = Finding::default();
         for ((file, wanted), digest) in self.files.iter().zip(digests) {
             let path = file.display();

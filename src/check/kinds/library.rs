@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use globset::GlobMatcher;
 
-use crate::check::digest::{Digest, sha256};
+use crate::check::digest::Digest;
 use crate::check::fields::Fields;
 use crate::check::finding::Finding;
 use crate::code::Code;
@@ -52,7 +52,7 @@ impl Kind for LibraryCheck {
         vec![Subject::File(self.path.clone())]
     }
 
-    fn run(&self, _: &Context<'_>) -> Found {
+    fn run(&self, context: &Context<'_>) -> Found {
         if let Some(finding) = refused([self.path.as_path()]) {
             return finding.into();
         }
@@ -74,7 +74,7 @@ impl Kind for LibraryCheck {
             }
         };
         let mut finding = Finding::default();
-        match sha256(&self.path) {
+        match context.hashes.sha256(&self.path) {
             Ok(Digest { sha256, size }) => self.look_at_file(&sha256, size, &mut finding),
             Err(error) => return Finding::undetermined(format!("{path}: {error}")).into(),
         }

@@ -42,7 +42,7 @@ use std::sync::Arc;
 use super::fields::Fields;
 use super::finding::Finding;
 use crate::ladder::Interception;
-use crate::lock::Subject;
+use crate::lock::{Hashes, Subject};
 
 /// What a check is given to work with.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub struct Context<'a> {
     pub log: Option<PathBuf>,
     /// A missing device is a failure and no reason to skip.
     pub require_gpu: bool,
+    /// What was hashed in this run.
+    pub hashes: Arc<Hashes>,
 }
 
 /// What a check found: one finding, or one for each part of it.

@@ -315,7 +315,7 @@ mod tests {
 
     fn found(check: &ProcessCheck) -> Finding {
         let scratch = std::path::Path::new("/nonexistent");
-        check.run(&Context { scratch, log: None, require_gpu: false }).findings.remove(0)
+        check.run(&Context { scratch, log: None, require_gpu: false, hashes: Arc::default() }).findings.remove(0)
     }
 
     #[test]
