@@ -6,6 +6,8 @@ use std::sync::{Arc, mpsc::RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rayon::ThreadPoolBuilder;
+
 use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
 use crate::probe::{interrupted, within};
@@ -100,8 +102,10 @@ fn limited(kind: &Arc<dyn Kind>, context: &Context<'_>, limit: Duration) -> Foun
         // Nobody waits any more where this fails.
         let _ = told.send(within(limit, || guarded(kind.as_ref(), &context)));
     };
-    if let Err(error) = thread::Builder::new().name("check".to_owned()).spawn(work) {
-        return Finding::undetermined(format!("cannot start a thread for it: {error}")).into();
+    // A pool of this one thread: whatever the check would share out is done by it, or hangs with it.
+    match ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "check".to_owned()).build() {
+        Ok(pool) => pool.spawn(work),
+        Err(error) => return Finding::undetermined(format!("cannot start a thread for it: {error}")).into(),
     }
     match answer.recv_timeout(limit.saturating_add(LAST_WORDS)) {
         Ok(found) => found,

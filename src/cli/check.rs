@@ -44,7 +44,7 @@ pub struct Args {
     /// Give a variable of the checklist a value; repeatable
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = name_and_value)]
     vars: Vec<(String, String)>,
-    /// How many checks run at once [default: one for each processor]
+    /// How many checks run at once, and how many threads hash and read files [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// List the checks and run none
