@@ -616,6 +616,49 @@ mod include {
     }
 
     #[test]
+    fn with_a_matrix_brings_the_file_once_for_each_combination() {
+        let text = "title: Main\nsteps:\n- {include: part.yaml, as: p, matrix: {root: [/usr, /no/such], x: [y]}, vars: {root: '${root}'}}\n- title: S\n  checks:\n  - {id: one, kind: path, path: /, needs: ['p[/usr,y].there']}\n  - {id: all, kind: path, path: /, needs: [p.there]}\n";
+        let (folder, run) = run(&[("main.yaml", text), ("part.yaml", PART)], &["--format", "json"]);
+        let document = run.exits(1).json();
+        let wanted = ["p[/usr,y].there", "p[/usr,y].after", "p[/no/such,y].there", "p[/no/such,y].after", "one", "all"];
+        assert_eq!(ids(&document), wanted);
+        assert_eq!(document["steps"][1]["title"], "Part [/no/such,y]");
+        assert_eq!(outcome(&document, "p[/usr,y].after")["status"], "pass");
+        assert_eq!(
+            outcome(&document, "p[/no/such,y].after")["reason"],
+            "needs `p[/no/such,y].there`, which did not pass"
+        );
+        assert_eq!(outcome(&document, "one")["status"], "pass");
+        assert_eq!(outcome(&document, "all")["status"], "skip");
+        for id in &wanted[..4] {
+            let location = &outcome(&document, id)["location"];
+            assert_eq!(location["file"], folder.path().join("part.yaml").to_str().expect("text"));
+            assert_eq!(location["line"], if id.ends_with("there") { 6 } else { 7 });
+        }
+    }
+
+    #[test]
+    fn with_a_matrix_is_selected_by_its_name_alone_too() {
+        let text = "title: Main\nsteps:\n- {include: part.yaml, as: p, matrix: {root: [/usr, /bin]}, vars: {root: '${root}'}}\n";
+        let (_folder, run) =
+            run(&[("main.yaml", text), ("part.yaml", PART)], &["--format", "json", "--only", "p.there"]);
+        assert_eq!(ids(&run.exits(0).json()), ["p[/usr].there", "p[/bin].there"]);
+    }
+
+    #[test]
+    fn with_a_matrix_is_complained_of_once_and_at_its_place() {
+        let part = "title: Part\nvars: {root: /}\nsteps:\n- title: S\n  checks:\n  - {id: y, kind: path, pth: /}\n";
+        let text = "title: Main\nsteps:\n- {include: part.yaml, as: p, matrix: {root: [/usr, /bin]}, vars: {root: '${root}'}}\n";
+        let (_folder, run) = run(&[("main.yaml", text), ("part.yaml", part)], &[]);
+        let said = run.exits(2).stderr;
+        assert_eq!(said.matches("unknown field `pth`").count(), 1, "{said}");
+        says(&said, &["part.yaml:6:", "included from", "main.yaml:3"]);
+        let nameless = text.replace("as: p, ", "");
+        let (_folder, run) = self::run(&[("main.yaml", &nameless), ("part.yaml", PART)], &[]);
+        says(&run.exits(2).stderr, &["main.yaml:3:3: an include with a `matrix` lacks `as`"]);
+    }
+
+    #[test]
     fn under_a_condition_skips_all_that_it_brings() {
         let text = main("{include: part.yaml, when: {exists: /no/such}}");
         let (_folder, run) = run(&[("main.yaml", &text), ("part.yaml", PART)], &["--format", "json"]);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::yaml::{Place, Problem};
 
 /// One thing that is wrong with a checklist.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
     /// The file: the checklist, or one that it includes.
     pub file: PathBuf,

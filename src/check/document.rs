@@ -11,7 +11,7 @@ use super::complaint::{BadChecklist, Complaint, complaints};
 use super::declarations::{Given, declared};
 use super::entry::{self, Entry};
 use super::fields::{Fields, Reader};
-use super::include::{self, Chain};
+use super::include::{self, Chain, Prefix};
 use super::kinds::Kind;
 use super::matrix::{self, Combination};
 use super::outcome::Location;
@@ -35,7 +35,7 @@ impl Checklist {
         let given: Vec<Given> = given.collect();
         let file = File {
             source,
-            prefix: String::new(),
+            prefix: Prefix::default(),
             chain: Chain::of(&source.name),
             included_from: None,
             when: Vec::new(),
@@ -70,7 +70,7 @@ struct Reading {
 struct File<'a> {
     source: &'a Source,
     /// What the ids of its checks get in front.
-    prefix: String,
+    prefix: Prefix,
     chain: Chain,
     /// The file and the line of the include that asked for it.
     included_from: Option<(PathBuf, usize)>,
@@ -132,31 +132,46 @@ impl Reading {
         problems: &mut Vec<Problem>,
         steps: &mut Vec<Step>,
     ) {
-        let reader = Reader::new(variables, &file.source.base);
-        let include = Fields::whole(&reader, node, "an include", include::read);
-        problems.extend(reader.finish());
-        let Some(include) = include else { return };
-        let Some((target, place)) = include.target else { return };
-        let (source, chain) = match file.chain.follow(&target, file.source, &mut self.files) {
-            Ok(found) => found,
-            Err(message) => return problems.push(Problem { place, message }),
-        };
-        let given = include.given.into_iter().map(|(name, value)| Given {
-            by: format!("`vars: {{{name}: {value}}}` of the include"),
-            name,
-            value,
-        });
-        let included = File {
-            source: &source,
-            prefix: format!("{}{}", file.prefix, include.prefix),
-            chain,
-            included_from: Some((file.source.name.clone(), node.place.line)),
-            when: both(&file.when, include.when),
-            given: &given.collect::<Vec<_>>(),
-            outside: &file.source.base,
-        };
-        if let Some((_, _, more)) = self.document(&included) {
-            steps.extend(more);
+        let before = self.complaints.len();
+        for combination in &combinations(file, variables, node, problems) {
+            let variables = scoped(variables, combination);
+            let reader = Reader::new(&variables, &file.source.base);
+            let include = Fields::whole(&reader, node, "an include", include::read);
+            problems.extend(reader.finish());
+            let Some(include) = include else { continue };
+            let Some((target, place)) = &include.target else { continue };
+            let (source, chain) = match file.chain.follow(target, file.source, &mut self.files) {
+                Ok(found) => found,
+                Err(message) => return problems.push(Problem { place: *place, message }),
+            };
+            let given = include.given.into_iter().map(|(name, value)| Given {
+                by: format!("`vars: {{{name}: {value}}}` of the include"),
+                name,
+                value,
+            });
+            let included = File {
+                source: &source,
+                prefix: file.prefix.within(include.name.as_deref(), combination),
+                chain,
+                included_from: Some((file.source.name.clone(), node.place.line)),
+                when: both(&file.when, include.when),
+                given: &given.collect::<Vec<_>>(),
+                outside: &file.source.base,
+            };
+            let more = self.document(&included).map(|(_, _, steps)| steps);
+            steps.extend(
+                more.into_iter().flatten().map(|step| Step { title: titled(&step.title, combination), ..step }),
+            );
+        }
+        self.forget_repeated(before);
+    }
+
+    /// What is wrong with a file is said once, not for each combination that includes it.
+    fn forget_repeated(&mut self, from: usize) {
+        for complaint in self.complaints.split_off(from) {
+            if !self.complaints[from..].contains(&complaint) {
+                self.complaints.push(complaint);
+            }
         }
     }
 
@@ -181,12 +196,7 @@ impl Reading {
                 self.check(&around, node, problems, &mut checks, &mut local);
             }
             if let Some(title) = title {
-                let title = if combination.is_empty() {
-                    title
-                } else {
-                    combination.name(&format!("{title} "), &Combination::default())
-                };
-                steps.push(Step { title, checks });
+                steps.push(Step { title: titled(&title, combination), checks });
             }
         }
     }
@@ -241,8 +251,9 @@ impl Reading {
     ) -> Vec<String> {
         let known = |need: &String| {
             // Of a check of the same step the one with the same combination is meant, of any other check all of them.
-            let beside = format!("{}{}", around.file.prefix, around.combination.name(need, &Combination::default()));
-            let anywhere = format!("{}{need}", around.file.prefix);
+            let beside =
+                format!("{}{}", around.file.prefix.own, around.combination.name(need, &Combination::default()));
+            let anywhere = format!("{}{need}", around.file.prefix.own);
             if local.contains(&beside) {
                 Some(beside)
             } else if self.names.contains_key(&anywhere) {
@@ -283,15 +294,16 @@ struct Name {
 }
 
 impl Name {
-    fn new(prefix: &str, id: &str, combination: &Combination, around: &Combination) -> Name {
-        let mut families = Vec::new();
+    fn new(prefix: &Prefix, id: &str, combination: &Combination, around: &Combination) -> Name {
+        let mut families: Vec<String> = prefix.families.iter().map(|family| format!("{family}{id}")).collect();
+        let own = &prefix.own;
         if !combination.is_empty() || !around.is_empty() {
-            families.push(format!("{prefix}{id}"));
+            families.push(format!("{own}{id}"));
         }
         if !combination.is_empty() && !around.is_empty() {
-            families.push(format!("{prefix}{}", around.name(id, &Combination::default())));
+            families.push(format!("{own}{}", around.name(id, &Combination::default())));
         }
-        Name { id: format!("{prefix}{}", combination.name(id, around)), families }
+        Name { id: format!("{own}{}", combination.name(id, around)), families }
     }
 
     fn all(&self) -> impl Iterator<Item = &str> {
@@ -350,6 +362,14 @@ fn combinations(file: &File<'_>, variables: &Variables, node: &Node, problems: &
     let combinations = matrix::combinations(&reader, node).unwrap_or_default();
     problems.extend(reader.finish());
     combinations
+}
+
+/// `Trees [/usr]`: which of several a step is.
+fn titled(title: &str, combination: &Combination) -> String {
+    if combination.is_empty() {
+        return title.to_owned();
+    }
+    combination.name(&format!("{title} "), &Combination::default())
 }
 
 fn scoped<'a>(variables: &'a Variables, combination: &Combination) -> Cow<'a, Variables> {
