@@ -32,9 +32,6 @@ fn documents() -> Vec<String> {
     names().into_iter().filter(|name| name != "checklist").collect()
 }
 
-/// Schemas that have no `$id` yet, and not a description for every member.
-const TO_BE_DESCRIBED: &[&str] = &["diff", "map", "symbols"];
-
 fn schema(name: &str) -> Value {
     xdoctor(["schema", name]).exits(0).json()
 }
@@ -90,9 +87,7 @@ mod every_schema {
             let schema = schema(&name);
             assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
             assert_eq!(schema["properties"]["schema"]["const"], format!("xdoctor/{name}/1"));
-            if !TO_BE_DESCRIBED.contains(&name.as_str()) {
-                assert_eq!(schema["$id"], schema["properties"]["schema"]["const"]);
-            }
+            assert_eq!(schema["$id"], schema["properties"]["schema"]["const"]);
             assert!(!schema["title"].as_str().expect("a title").is_empty());
         }
     }
@@ -100,18 +95,17 @@ mod every_schema {
     #[test]
     fn describes_each_member_allows_no_other_and_requires_all_but_what_a_flag_brings() {
         for name in documents() {
-            let described = !TO_BE_DESCRIBED.contains(&name.as_str());
-            assert!(closed_objects(&name, &schema(&name), described) > 0, "{name}");
+            assert!(closed_objects(&name, &schema(&name)) > 0, "{name}");
         }
     }
 
     /// Holds every object below to that; returns how many there are. A schema without `type` only narrows another.
-    fn closed_objects(at: &str, schema: &Value, described: bool) -> usize {
+    fn closed_objects(at: &str, schema: &Value) -> usize {
         let below = match schema {
             Value::Object(members) => {
-                members.iter().map(|(name, value)| closed_objects(&format!("{at}/{name}"), value, described)).sum()
+                members.iter().map(|(name, value)| closed_objects(&format!("{at}/{name}"), value)).sum()
             }
-            Value::Array(items) => items.iter().map(|value| closed_objects(at, value, described)).sum(),
+            Value::Array(items) => items.iter().map(|value| closed_objects(at, value)).sum(),
             _ => 0,
         };
         let (Some(Value::Object(properties)), Some(_)) = (schema.get("properties"), schema.get("type")) else {
@@ -122,7 +116,7 @@ mod every_schema {
         assert!(required.iter().all(|name| properties.contains_key(name.as_str().expect("text"))), "{at}");
         for (name, property) in properties {
             let description = property["description"].as_str().unwrap_or_default();
-            assert!(description.ends_with('.') || !described, "{at}/{name} is described by {description:?}");
+            assert!(description.ends_with('.'), "{at}/{name} is described by {description:?}");
             let by_a_flag = description.contains("with --");
             assert!(required.contains(&json!(name)) || by_a_flag, "{at}/{name} may be absent: which flag brings it?");
         }
@@ -249,6 +243,114 @@ fn the_document_of_bundle_is_valid_and_its_paths_are_absolute() {
     let document = Run::of(run).exits(0).json();
     is_valid(&document, "bundle");
     is_invalid_with(&document, "bundle", "/files/0", json!("lib/libshimhip.so"));
+}
+
+/// The documents of what looks at ELF files, for files of both classes, both byte orders and several machines.
+mod the_documents_of_symbols_map_and_diff {
+    use super::*;
+
+    /// The files of the corpus that can be read, damaged tables included.
+    fn corpus() -> Vec<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/elf");
+        let files = fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
+        files.map(|file| file.to_str().expect("text").to_owned()).collect()
+    }
+
+    /// What the command writes of this input; its own document, or where it cannot be used the one of an error.
+    fn written(args: &[&str]) -> Value {
+        let output = command(["--format", "json"]).args(args).output().expect("runs");
+        let status = output.status.code().expect("no signal");
+        let document = Run::of(output).json();
+        is_valid(&document, if status == 2 { "error" } else { args[0] });
+        document
+    }
+
+    #[test]
+    fn of_symbols_is_valid_for_every_file_with_every_flag() {
+        let corpus = corpus();
+        let mut classes = BTreeSet::new();
+        for file in &corpus {
+            for flags in [
+                &[][..],
+                &["--versions"],
+                &["--defined", "--demangle"],
+                &["--undefined"],
+                &["--name", "no such name"],
+                &["--version-node", "*", "--demangle"],
+            ] {
+                let document = written(&[&["symbols", file], flags].concat());
+                classes.extend(document["files"][0]["class"].as_str().map(str::to_owned));
+            }
+        }
+        assert_eq!(classes, BTreeSet::from(["ELF32".to_owned(), "ELF64".to_owned()]));
+        let bundled = written(&["symbols", "libshimhip.so", "libamdhip64.so.7"]);
+        assert_eq!(bundled["files"].as_array().map(Vec::len), Some(2), "several files, out of the bundle");
+    }
+
+    #[test]
+    fn of_map_is_valid_for_every_file_with_and_without_a_shim() {
+        for file in &corpus() {
+            written(&["map", file]);
+            written(&["map", "libamdhip64.so.7", "--shim", file]);
+            written(&["map", file, "--shim", "libshimhip.so"]);
+        }
+    }
+
+    #[test]
+    fn of_diff_is_valid_for_every_file_against_one_of_another_class() {
+        let other = format!("{}/tests/corpus/elf/ppc.so", env!("CARGO_MANIFEST_DIR"));
+        let mut changes = BTreeSet::new();
+        for file in &corpus() {
+            for args in [&["diff", file, &other][..], &["diff", &other, file, "--breaking"], &["diff", file, file]] {
+                let document = written(args);
+                let all = document["changes"].as_array().map(Vec::as_slice).unwrap_or_default();
+                changes.extend(all.iter().filter_map(|change| change["change"].as_str().map(str::to_owned)));
+            }
+        }
+        assert!(changes.contains("machine-changed") && changes.contains("symbol-gone"), "{changes:?}");
+    }
+
+    #[test]
+    fn is_the_one_of_an_error_for_what_is_no_elf_file_or_is_not_there() {
+        for file in ["/etc/passwd", "/no/such/file", "/", env!("CARGO_MANIFEST_DIR")] {
+            for args in
+                [&["symbols", file][..], &["map", file], &["diff", file, file], &["symbols", "--name", "[", file]]
+            {
+                assert_eq!(written(args)["schema"], "xdoctor/error/1", "{args:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn is_not_valid_with_anything_that_the_contract_does_not_have() {
+        let symbols = written(&["symbols", "libshimhip.so", "--name", "hipMalloc"]);
+        for (member, wrong) in [
+            ("nodes/0/index", json!(65536)),
+            ("nodes/0/base", json!("yes")),
+            ("needs/0/nodes/0/weak", Value::Null),
+            ("build_id", json!("abc")),
+            ("class", json!("ELF128")),
+            ("machine", json!("")),
+            ("symbols/0/kind", json!("FUNC")),
+            ("symbols/0/binding", json!("13")),
+            ("symbols/0/value", json!("0x10")),
+            ("symbols/0", json!({ "name": "hipMalloc" })),
+        ] {
+            is_invalid_with(&symbols, "symbols", &format!("/files/0/{member}"), wrong);
+        }
+        let map = written(&["map", "libamdhip64.so.7", "--shim", "libshimhip.so"]);
+        is_invalid_with(&map, "map", "/nodes/0/missing", Value::Null);
+        is_invalid_with(&map, "map", "/shim", json!(""));
+        let other = format!("{}/tests/corpus/elf/ppc.so", env!("CARGO_MANIFEST_DIR"));
+        let diff = written(&["diff", &other, "libshimhip.so"]);
+        is_invalid_with(&diff, "diff", "/changes/0/change", json!("renamed"));
+        is_invalid_with(&diff, "diff", "/changes/0/why", json!(""));
+        for (name, document) in [("symbols", symbols), ("map", map), ("diff", diff)] {
+            let mut more = document;
+            more["colour"] = json!("green");
+            assert!(complaint(name, &more).is_some(), "{name}");
+        }
+    }
 }
 
 mod the_document_of_an_error {

@@ -115,6 +115,28 @@ fn the_document_follows_its_schema_and_tells_every_field() {
 }
 
 #[test]
+fn numbers_without_a_name_keep_their_value_in_the_document() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("odd.so");
+    let symbol = FixtureSymbol {
+        name: b"odd".to_vec(),
+        versym: 1,
+        defined: true,
+        weak: false,
+        kind: 13,
+        visibility: 3,
+        value: u64::MAX,
+        size: u64::MAX,
+    };
+    let mut odd = Fixture { machine: 0xbeef, symbols: vec![symbol], ..Fixture::default() };
+    std::fs::write(&path, odd.write()).unwrap();
+    let document = json(xdoctor().args(["--format", "json", "symbols"]).arg(&path));
+    let (file, symbol) = (&document["files"][0], &document["files"][0]["symbols"][0]);
+    assert_eq!((file["machine"].as_str(), symbol["kind"].as_str()), (Some("0xbeef"), Some("0xd")));
+    assert_eq!((symbol["value"].as_u64(), symbol["visibility"].as_str()), (Some(u64::MAX), Some("protected")));
+}
+
+#[test]
 fn several_files_come_in_the_order_in_which_they_were_named() {
     let files: Vec<PathBuf> = libraries::versioned_libraries().into_iter().rev().take(40).collect();
     let output = xdoctor().args(["symbols", "--versions"]).args(&files).output().unwrap();
