@@ -167,6 +167,57 @@ fn a_reader_that_leaves_does_not_turn_a_failure_into_a_success() {
     assert_eq!(child.wait().expect("ends").code(), Some(1), "another SONAME breaks a client");
 }
 
+/// Runs it with a stdout that nobody reads from the start; its exit status. It says nothing of that on stderr.
+#[track_caller]
+fn unread(args: &[&str]) -> Option<i32> {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = command(args).args(["--quiet"]).stdout(writer).output().expect("runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.to_lowercase().contains("pipe"), "{args:?}: {said}");
+    output.status.code()
+}
+
+#[test]
+fn what_is_judged_while_it_is_written_is_judged_to_the_end_for_a_reader_that_leaves() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (source, fine, broken) = (path("broken.c"), path("libfine.so"), path("libbroken.so"));
+    fs::write(&source, "int nobody_has_this(void); int f(void) { return nobody_has_this(); }").expect("written");
+    for (file, input) in [(&broken, source.as_str()), (&fine, "/dev/null")] {
+        let made = Command::new("cc").args(["-shared", "-fPIC", "-o", file, "-x", "c", input]).status();
+        assert!(made.expect("cc starts").success());
+    }
+    for format in ["text", "json"] {
+        let unread = |args: &[&str]| unread(&[args, &["--format", format]].concat());
+        assert_eq!(unread(&["bindings", &broken]), Some(1));
+        assert_eq!(unread(&["bindings", &fine, &broken]), Some(1), "the last of several decides");
+        assert_eq!(unread(&["bindings", &fine, "/etc/passwd"]), Some(2));
+        assert_eq!(unread(&["bindings", &fine]), Some(0));
+        assert_eq!(unread(&["bindings", &fine, "--symbol", "no_such"]), Some(4));
+        assert_eq!(unread(&["explain", "nobody_has_this", &broken]), Some(1));
+        assert_eq!(unread(&["explain", "no_such", &broken]), Some(4));
+        assert_eq!(unread(&["deps", &fine, &fine, "--preload", "/no/such.so"]), Some(1));
+        assert_eq!(unread(&["deps", &fine, "/etc/passwd"]), Some(2));
+        assert_eq!(unread(&["symbols", &fine, "--name", "no_such"]), Some(4));
+        assert_eq!(unread(&["map", "libamdhip64.so.7", "--shim", &fine]), Some(4));
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_keeps_no_report_from_its_file() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (file, report) = (path("c.yaml"), path("report.json"));
+    fs::write(&file, "title: T\nsteps: [{title: S, checks: [{id: x, kind: path, path: /no/such}]}]\n")
+        .expect("written");
+    let kept = format!("json={report}");
+    for more in [&["--format", "json"][..], &["--format", "text"], &["--report", "tap=-"]] {
+        assert_eq!(unread(&[&["check", &file], more, &["--report", &kept]].concat()), Some(1), "{more:?}");
+        fs::remove_file(&report).unwrap_or_else(|error| panic!("{more:?}: no report: {error}"));
+    }
+}
+
 #[test]
 fn a_folder_whose_name_ld_preload_would_split_is_no_hindrance() {
     let folder = tempfile::tempdir().expect("scratch");

@@ -208,6 +208,11 @@ fn another_libcs_program_is_not_judged_by_glibcs_rules() {
     assert!(compiler.args(flags).args([&program, &source]).status().unwrap().success());
     let run = xdoctor(["deps", text(&program)]).exits(3);
     assert!(run.stderr.contains("ld-musl") && run.stderr.contains("glibc"), "{}", run.stderr);
+    for args in [&["deps"][..], &["bindings"], &["explain", "main"]] {
+        let document = xdoctor(args.iter().chain(&[text(&program), "--format", "json"])).exits(3).json();
+        assert_valid("error", &document);
+        assert_eq!(document["file"], text(&program), "{args:?}");
+    }
 }
 
 #[test]

@@ -4,14 +4,14 @@ mod document;
 mod rows;
 mod text;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 use rayon::prelude::*;
 
-use super::model::{ModelArgs, Modelled, shown, unmodelled, unusable};
-use super::output::Format;
+use super::model::{ModelArgs, Modelled, document as model_document, unmodelled, unusable};
+use super::output::{Format, streamed};
 use super::{Exit, Output};
 use crate::loader::{Files, Objects, Unmodelled};
 use rows::Rows;
@@ -85,7 +85,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     if let Some(caveat) = args.model.caveat() {
         output.remark(caveat);
     }
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut out = streamed();
     let mut exit = Exit::Holds;
     if let [target] = args.targets.as_slice() {
         exit = only(args, output, &objects, target, &mut out)?;
@@ -156,7 +156,7 @@ fn print(args: &Args, output: Output, modelled: &Modelled<'_, '_>, out: &mut imp
 /// A target that cannot be modelled, and does not stop the others.
 fn left_out(error: &Unmodelled, output: Output) -> Answer {
     let printed = match output.format {
-        Format::Json => format!("{}\n", document::error(&error.to_string(), &shown(error.path()))).into_bytes(),
+        Format::Json => model_document::unmodelled(error).into_bytes(),
         Format::Text => Vec::new(),
     };
     Answer { printed, remark: Some(error.to_string()), exit: unmodelled(error) }

@@ -20,7 +20,7 @@ use crate::scratch::scratch;
 
 use super::checklists::{locked, name_and_value, not_to_be_had, unusable};
 use super::exit::ExitStyle;
-use super::output::{Format, after_printing};
+use super::output::{Format, after_printing, streamed};
 use super::{Exit, Output};
 
 /// Run a checklist: the one given, one bundled by name, else xdoctor.yaml here or above, else the bundled self-check
@@ -263,16 +263,19 @@ fn print(run: &Run<'_>, args: &Args, output: Output) -> anyhow::Result<()> {
         Format::Json => output.json(&report::document(run))?,
         // A report to stdout comes alone, so that what reads it need not tell it from the text.
         Format::Text if args.reports.iter().any(|(_, path)| path.as_os_str() == "-") => {}
-        Format::Text => {
-            let mut out = io::stdout().lock();
-            out.write_all(report::render(run, style).as_bytes())?;
-            out.flush()?;
-        }
+        Format::Text => to_stdout(&report::render(run, style))?,
     }
     for (format, path) in &args.reports {
         write_report(path, &rendered(run, *format, style)?)?;
     }
     Ok(())
+}
+
+/// Whether or not anybody reads it to the end: reports to files are for others.
+fn to_stdout(text: &str) -> io::Result<()> {
+    let mut out = streamed();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 fn rendered(run: &Run<'_>, format: ReportFormat, style: Style) -> anyhow::Result<String> {
@@ -325,7 +328,7 @@ fn refuse_reports_that_cannot_be(args: &Args, output: Output) -> anyhow::Result<
 /// Written apart and moved into place, so that a reader never sees half a report.
 fn write_report(path: &Path, text: &str) -> anyhow::Result<()> {
     if path.as_os_str() == "-" {
-        return Ok(io::stdout().lock().write_all(text.as_bytes())?);
+        return Ok(to_stdout(text)?);
     }
     // A device or a pipe is written to: a file moved there would replace it.
     if path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {

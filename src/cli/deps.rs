@@ -3,11 +3,11 @@
 mod document;
 mod tree;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
-use super::model::{ModelArgs, Modelled, unmodelled, unusable};
-use super::output::Format;
+use super::model::{ModelArgs, Modelled, document as model, unmodelled, unusable};
+use super::output::{Format, streamed};
 use super::{Exit, Output};
 use crate::loader::{Files, Objects};
 
@@ -36,13 +36,16 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     if let Some(caveat) = args.model.caveat() {
         output.remark(caveat);
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = streamed();
     let mut exit = Exit::Holds;
     for target in &args.targets {
         let modelled = Modelled::new(&objects, target, &args.model.environment(), &args.model.modules());
         let modelled = match modelled {
             Ok(modelled) => modelled,
             Err(error) if unmodelled(&error) != Exit::Unusable => {
+                if output.format == Format::Json {
+                    out.write_all(model::unmodelled(&error).as_bytes())?;
+                }
                 output.remark(&error);
                 exit = exit.and(unmodelled(&error));
                 continue;

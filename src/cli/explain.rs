@@ -5,12 +5,12 @@ mod document;
 mod text;
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::model::{ModelArgs, Modelled, unmodelled, unusable};
-use super::output::Format;
+use super::model::{ModelArgs, Modelled, document as model, unmodelled, unusable};
+use super::output::{Format, streamed};
 use super::{Exit, Output};
 use crate::loader::{Answer, Dlsym, Files, Instead, Match, Objects, Process, Verdict, Walk};
 
@@ -41,16 +41,20 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     if let Some(caveat) = args.model.caveat() {
         output.remark(caveat);
     }
+    let mut out = streamed();
     let modelled = match Modelled::new(&objects, &args.target, &args.model.environment(), &args.model.modules()) {
         Ok(modelled) => modelled,
         Err(error) if unmodelled(&error) != Exit::Unusable => {
+            if output.format == Format::Json {
+                out.write_all(model::unmodelled(&error).as_bytes())?;
+                out.flush()?;
+            }
             output.remark(&error);
             return Ok(unmodelled(&error));
         }
         Err(error) => return Err(unusable(error.path(), error.to_string()).into()),
     };
     let explanation = Explanation::new(&modelled, &args.symbol);
-    let mut out = io::BufWriter::new(io::stdout().lock());
     match output.format {
         Format::Json => document::write(&mut out, &explanation)?,
         Format::Text => text::write(&mut out, output, &explanation)?,

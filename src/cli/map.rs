@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde::Serialize;
 
+use super::output::after_printing;
 use super::source::{Source, Sources};
 use super::{Exit, Format, Output};
 use crate::elf::{Escaped, Symbols};
@@ -45,13 +46,13 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     if let Some(shim) = shim.as_ref().filter(|_| map.symbol_count() == 0) {
         output.remark(format_args!("{} defines nothing of it", shim.path().display()));
     }
-    match output.format {
+    let printed = match output.format {
         Format::Json => output.json(&Document::new(&runtime, shim.as_ref(), &map)),
         Format::Text => print(&runtime, shim.as_ref(), &map),
-    }
-    .context("cannot write to stdout")?;
+    };
     let nothing = shim.is_some() && map.symbol_count() == 0;
-    Ok(if nothing { Exit::NothingSelected } else { Exit::Holds })
+    let exit = if nothing { Exit::NothingSelected } else { Exit::Holds };
+    after_printing(printed.context("cannot write to stdout"), exit)
 }
 
 fn remark(map: &Map<'_>, runtime: &Source, symbols: &Symbols<'_>, output: Output) {

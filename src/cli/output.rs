@@ -106,14 +106,14 @@ impl Output {
         let _ = writeln!(io::stderr(), "xdoctor: {text}");
     }
 
-    /// Prints one JSON document.
+    /// Prints one JSON document; to nobody, where the reader has left.
     ///
     /// # Errors
     /// Where stdout cannot be written.
     pub fn json(&self, document: &impl Serialize) -> io::Result<()> {
         // Whole or not at all: half a document would be worse than none.
         let text = serde_json::to_vec_pretty(document)?;
-        let mut out = io::stdout().lock();
+        let mut out = streamed();
         out.write_all(&text)?;
         out.write_all(b"\n")?;
         out.flush()
@@ -154,6 +154,44 @@ pub struct Unusable {
     pub line: Option<usize>,
     /// Column in it, in characters from 1.
     pub column: Option<usize>,
+}
+
+/// Stdout, for results that are written while the answer is still being found.
+pub fn streamed() -> Streamed<io::BufWriter<io::StdoutLock<'static>>> {
+    Streamed { out: io::BufWriter::with_capacity(1 << 16, io::stdout().lock()), left: false }
+}
+
+/// What takes results until its reader leaves, and nothing more from then on: a closed pipe keeps nobody from judging to
+/// the end, and so from ending with the exit status that is true.
+pub struct Streamed<W> {
+    out: W,
+    /// The reader is gone.
+    left: bool,
+}
+
+impl<W> Streamed<W> {
+    fn until_left<T>(&mut self, write: impl FnOnce(&mut W) -> io::Result<T>, if_left: T) -> io::Result<T> {
+        if self.left {
+            return Ok(if_left);
+        }
+        match write(&mut self.out) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.left = true;
+                Ok(if_left)
+            }
+            other => other,
+        }
+    }
+}
+
+impl<W: Write> Write for Streamed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.until_left(|out| out.write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.until_left(W::flush, ())
+    }
 }
 
 /// The exit status of a command whose answer is known, whether or not anybody read all that was printed.

@@ -9,6 +9,7 @@ use anyhow::Context;
 use globset::{GlobBuilder, GlobMatcher};
 use rayon::prelude::*;
 
+use super::output::after_printing;
 use super::source::{Source, Sources};
 use super::{Exit, Format, Output, Unusable};
 use crate::elf::{Image, Symbol, Symbols};
@@ -99,12 +100,14 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         [one] => vec![Listing::read(one)?],
         several => several.par_iter().map(Listing::read).collect::<Result<_, _>>()?,
     };
-    match output.format {
-        Format::Json => output.json(&document::Document::new(args, &listings)).context("cannot write to stdout")?,
-        Format::Text => text::print(args, &listings).context("cannot write to stdout")?,
-    }
+    let printed = match output.format {
+        Format::Json => output.json(&document::Document::new(args, &listings)),
+        Format::Text => text::print(args, &listings),
+    };
     let selected = || listings.iter().any(|listing| listing.symbols.iter().any(|symbol| args.wants(&symbol)));
-    Ok(if args.filters() && !args.versions && !selected() { Exit::NothingSelected } else { Exit::Holds })
+    let nothing = args.filters() && !args.versions && !selected();
+    let exit = if nothing { Exit::NothingSelected } else { Exit::Holds };
+    after_printing(printed.context("cannot write to stdout"), exit)
 }
 
 /// How many definitions each node has, in the order of the file's definitions. The symbol that the linker makes for the

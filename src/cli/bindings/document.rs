@@ -125,8 +125,3 @@ fn write_text(out: &mut Vec<u8>, text: Option<&[u8]>) {
         out.extend_from_slice(text.to_string().as_bytes());
     }
 }
-
-/// The line of a target that cannot be modelled.
-pub fn error(message: &str, file: &str) -> serde_json::Value {
-    serde_json::json!({"schema": "xdoctor/error/1", "message": message, "file": file, "line": null, "column": null})
-}

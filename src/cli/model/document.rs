@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Modelled, found, found_by, requester, scope, shown};
 use crate::elf::{Escaped, escape};
-use crate::loader::Loaded;
+use crate::loader::{Loaded, Unmodelled};
 
 /// An object of the process.
 #[derive(Serialize)]
@@ -84,4 +84,13 @@ pub fn version_errors<'d>(modelled: &'d Modelled<'_, '_>, paths: &'d [String]) -
 pub fn refused(modelled: &Modelled<'_, '_>) -> Vec<Refused> {
     let all = modelled.refused.iter();
     all.map(|(module, why)| Refused { module: module.name.display().to_string(), reason: why.word() }).collect()
+}
+
+/// The line of a target that cannot be modelled, in place of its document.
+pub fn unmodelled(error: &Unmodelled) -> String {
+    let (message, file) = (error.to_string(), shown(error.path()));
+    let document = serde_json::json!({
+        "schema": "xdoctor/error/1", "message": message, "file": file, "line": null, "column": null
+    });
+    format!("{document}\n")
 }
