@@ -90,6 +90,25 @@ pub fn unpack(dir: &Path) -> Result<(), BundleError> {
     unpack_all(dir, entries())
 }
 
+/// The folder `bundle` of a scratch folder, with [`entries`] in it: written by the first who asks, for all who do.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpacked_in(scratch: &Path) -> Result<PathBuf, BundleError> {
+    let folder = scratch.join("bundle");
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let unusable = |source| BundleError::Write { path: folder.clone(), source };
+    let fresh = tempfile::Builder::new().prefix("bundle-").tempdir_in(scratch).map_err(unusable)?;
+    unpack(fresh.path())?;
+    // What has that name is whole. Where another thread was faster, its folder is as good, and this one goes.
+    match fs::rename(fresh.path(), &folder) {
+        Err(error) if !folder.is_dir() => Err(unusable(error)),
+        _ => Ok(folder),
+    }
+}
+
 /// Writes [`sample`] into `dir`, as [`unpack`] does.
 ///
 /// # Errors
@@ -140,6 +159,23 @@ mod tests {
             assert_eq!(mode & 0o777, if entry.executable { 0o755 } else { 0o644 });
         }
         Ok(())
+    }
+
+    #[test]
+    fn a_scratch_folder_has_it_once_whoever_asks_at_the_same_time() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let ask = || unpacked_in(scratch.path()).expect("unpacked");
+        let folders: Vec<PathBuf> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            asking.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        });
+        let inode = |folder: &PathBuf| {
+            let shim = folder.join("lib/libshimhip.so");
+            std::os::unix::fs::MetadataExt::ino(&fs::metadata(shim).expect("a file"))
+        };
+        let first = inode(&folders[0]);
+        assert!(folders.iter().chain([&ask()]).all(|folder| inode(folder) == first), "it was written again");
+        assert_eq!(fs::read_dir(scratch.path()).expect("a directory").count(), 1);
     }
 
     #[test]

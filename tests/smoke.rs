@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::Value;
 use shims::{Shim, version_script};
 use tempfile::TempDir;
-use xdoctor::xdoctor;
+use xdoctor::{command, xdoctor};
 
 fn scratch() -> TempDir {
     tempfile::tempdir().expect("scratch")
@@ -377,6 +377,16 @@ fn a_runtime_without_device_is_skipped_with_its_reason_unless_required() {
     let document =
         xdoctor(["smoke", "--format", "json", "--env", "XDOCTOR_DEVICES=0", "--require", "gpu"]).exits(1).json();
     fails_at(&document, "loads", "device-missing");
+}
+
+#[test]
+fn the_bundle_is_unpacked_once() {
+    let (temporary, kept) = (scratch(), scratch());
+    let [temporary, kept] = [&temporary, &kept].map(|folder| folder.path().to_str().expect("text"));
+    let args = ["smoke", "--no-native", "--keep", kept, "--", "find", temporary, "-name", "libshimhip.so"];
+    let run = command(args).env("TMPDIR", temporary).output().expect("runs");
+    let listed = std::fs::read_to_string(format!("{kept}/smoke.shimmed.stdout")).expect("kept");
+    assert_eq!(listed.lines().count(), 1, "{listed}{run:?}");
 }
 
 #[test]

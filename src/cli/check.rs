@@ -142,8 +142,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         Located::File(source) => source,
         Located::Bundled(source) => {
             if source.text.contains("${bundle}") {
-                let folder = scratch.path().join("bundle");
-                bundle::unpack(&folder)?;
+                let folder = bundle::unpacked_in(scratch.path())?;
                 given.insert(0, ("bundle".to_owned(), folder.display().to_string()));
             }
             source

@@ -55,14 +55,11 @@ impl Shimmed {
     /// Where the bundle cannot be unpacked, the API is none, or something is asked of the bundled client that it has not.
     pub fn setup(&self, scratch: &Path, command: &[OsString], own: &[(String, String)]) -> anyhow::Result<Setup> {
         let env = [&self.env[..], own].concat();
-        let bundled = scratch.join("bundle");
         let runs_bundled = command.is_empty();
         if runs_bundled {
             self.refuse_what_the_bundled_client_cannot(&env)?;
         }
-        if self.shim.is_none() || (self.runtime.is_none() && runs_bundled) {
-            bundle::unpack(&bundled)?;
-        }
+        let bundled = bundle::unpacked_in(scratch)?;
         let default = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| bundled.join(name));
         let shim = default(&self.shim, "lib/libshimhip.so");
         let runtime =

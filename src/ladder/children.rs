@@ -35,16 +35,16 @@ impl Children {
         let runtime = setup.runtime.as_deref().map(Library::read).transpose();
         let runtime = runtime.map_err(|error| unusable(io::Error::other(error)))?;
         let folder = tempfile::Builder::new().prefix("measure-").tempdir_in(&setup.scratch).map_err(unusable)?;
+        let bundled = bundle::unpacked_in(&setup.scratch)?;
         let command = match (&setup.command[..], &runtime) {
             ([], Some(runtime)) => {
-                bundle::unpack(folder.path())?;
-                let client = client_of(folder.path(), runtime)?.path.into_os_string();
+                let client = client_of(&bundled, runtime)?.path.into_os_string();
                 std::iter::once(client).chain(words.iter().map(OsString::from)).collect()
             }
             ([], None) => return Err(ClimbError::NoneGiven),
             (command, _) => command.to_vec(),
         };
-        let stage = Stage::new(setup, folder.path(), runtime.as_ref());
+        let stage = Stage::new(setup, folder.path(), &bundled, runtime.as_ref());
         let native = stage.native(&command).map_err(unusable)?.without(RUNTIME_COUNTERS);
         let shimmed = stage.shimmed(&command).map_err(unusable)?.without(RUNTIME_COUNTERS);
         Ok(Children { native, shimmed, _folder: folder })

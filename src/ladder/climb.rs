@@ -34,19 +34,19 @@ pub fn climb(setup: &Setup) -> Result<Climb, ClimbError> {
     let ground = present(&shim, runtime.as_ref());
     let unusable = |source| ClimbError::Scratch { path: setup.scratch.clone(), source };
     let folder = tempfile::Builder::new().prefix("climb-").tempdir_in(&setup.scratch).map_err(unusable)?;
-    bundle::unpack(folder.path())?;
-    let stage = Stage::new(setup, folder.path(), runtime.as_ref());
+    let bundled = bundle::unpacked_in(&setup.scratch)?;
+    let stage = Stage::new(setup, folder.path(), &bundled, runtime.as_ref());
     if !setup.command.is_empty() {
         return observed::climb(setup, &stage, (&shim, runtime.as_ref()), &setup.command, ground);
     }
     let runtime = runtime.ok_or(ClimbError::NoneGiven)?;
-    let client = client_of(folder.path(), &runtime)?;
+    let client = client_of(&bundled, &runtime)?;
     if counted::counts(&shim) {
         counted::climb(setup, &stage, (shim, runtime, &client), ground)
     } else {
         // The client ends well only where its product is right; and the product is the same.
         let compared = Setup { compare: Compare::Json("/checksum".to_owned()), ..setup.clone() };
-        let stage = Stage::new(&compared, folder.path(), Some(&runtime));
+        let stage = Stage::new(&compared, folder.path(), &bundled, Some(&runtime));
         let command = [client.path.clone().into_os_string(), "--exec-child".into()];
         observed::climb(&compared, &stage, (&shim, Some(&runtime)), &command, ground)
     }
@@ -70,11 +70,11 @@ fn present(shim: &Library, runtime: Option<&Library>) -> Seen {
 }
 
 /// The bundled client that NEEDs the runtime's SONAME.
-pub(super) fn client_of(folder: &Path, runtime: &Library) -> Result<Library, ClimbError> {
+pub(super) fn client_of(bundled: &Path, runtime: &Library) -> Result<Library, ClimbError> {
     let clients = bundle::entries().iter().filter(|entry| entry.path.starts_with("bin/"));
     let soname = runtime.name();
     clients
-        .filter_map(|entry| Library::read(&folder.join(entry.path)).ok())
+        .filter_map(|entry| Library::read(&bundled.join(entry.path)).ok())
         .find(|client| client.needed.contains(&soname))
         .ok_or_else(|| ClimbError::NoClient { runtime: runtime.path.clone(), soname })
 }

@@ -17,13 +17,15 @@ use super::setup::{Deployment, Setup};
 pub(super) struct Stage<'s> {
     setup: &'s Setup,
     folder: PathBuf,
+    /// The bundle, unpacked.
+    bundled: PathBuf,
     /// The name that clients load the runtime by, where it is known.
     soname: Option<String>,
 }
 
 impl<'s> Stage<'s> {
-    pub(super) fn new(setup: &'s Setup, folder: &Path, runtime: Option<&Library>) -> Stage<'s> {
-        Stage { setup, folder: folder.to_owned(), soname: runtime.map(Library::name) }
+    pub(super) fn new(setup: &'s Setup, folder: &Path, bundled: &Path, runtime: Option<&Library>) -> Stage<'s> {
+        Stage { setup, folder: folder.to_owned(), bundled: bundled.to_owned(), soname: runtime.map(Library::name) }
     }
 
     /// The file of that name which the run leaves.
@@ -31,9 +33,9 @@ impl<'s> Stage<'s> {
         self.folder.join(run).join(name)
     }
 
-    /// A file of the bundle, which has been unpacked here.
+    /// A file of the bundle.
     pub(super) fn bundled(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.bundled.join(name)
     }
 
     /// The command without the shim.
