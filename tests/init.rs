@@ -281,6 +281,12 @@ mod where_it_writes {
         let folder = scratch();
         let run = in_folder(folder.path(), &["init"]).exits(4);
         assert!(run.stderr.contains("found no git tree, build tree, library or GPU framework in "), "{}", run.stderr);
+        let document = in_folder(folder.path(), &["init", "--format", "json"]).exits(4).json();
+        schema::assert_valid("init", &document);
+        let nothing = serde_json::json!({
+            "schema": "xdoctor/init/1", "checklist": null, "found": [], "checks": [], "text": null
+        });
+        assert_eq!(document, nothing);
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
     }
 

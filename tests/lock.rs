@@ -201,6 +201,10 @@ mod what_is_not_to_be_remembered {
         let run = xdoctor::command(["lock"]).current_dir(folder.path()).output().expect("runs");
         let run = xdoctor::Run::of(run).exits(4);
         assert!(run.stderr.contains("xdoctor init"), "{}", run.stderr);
+        let run = xdoctor::command(["lock", "--format", "json"]).current_dir(folder.path()).output().expect("runs");
+        let document = xdoctor::Run::of(run).exits(4).json();
+        schema::assert_valid("lock", &document);
+        assert_eq!([&document["lock"], &document["checklist"]], [&Value::Null, &Value::Null]);
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
     }
 
@@ -210,6 +214,9 @@ mod what_is_not_to_be_remembered {
             Remembered::with("title: T\nsteps:\n  - title: S\n    checks: [{id: c, kind: command, run: \"true\"}]\n");
         let run = sample.run(&["lock"]).exits(4);
         assert!(run.stderr.contains("names no file, tree or repository"), "{}", run.stderr);
+        let document = sample.run(&["lock", "--format", "json"]).exits(4).json();
+        schema::assert_valid("lock", &document);
+        assert_eq!(document["checklist"], sample.path("xdoctor.yaml").to_str().expect("text"));
         assert!(!sample.lock().exists());
     }
 

@@ -58,7 +58,8 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     if finds.is_empty() {
         let all = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ");
         output.remark(format!("found no git tree, build tree, library or GPU framework in {all}: nothing to write"));
-        return Ok(Exit::NothingSelected);
+        let printed = if output.format == Format::Json { output.json(&document(&finds, None, None)) } else { Ok(()) };
+        return after_printing(printed.map_err(Into::into), Exit::NothingSelected);
     }
     let written = checklist(&finds, &target);
     // What is written must be a checklist: a name in a file could be one that YAML does not hold.
@@ -125,7 +126,8 @@ struct Document<'a> {
     checklist: Option<String>,
     found: Vec<Found>,
     checks: Vec<CheckDocument<'a>>,
-    text: &'a str,
+    /// `None` where nothing was found.
+    text: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -150,16 +152,20 @@ fn found(finds: &Finds) -> Vec<Found> {
     found
 }
 
+fn document<'a>(finds: &Finds, written: Option<&'a Written>, target: Option<&PathBuf>) -> Document<'a> {
+    let checks = written.iter().flat_map(|written| &written.checks);
+    Document {
+        schema: "xdoctor/init/1",
+        checklist: target.map(|target| target.display().to_string()),
+        found: found(finds),
+        checks: checks.map(|(id, kind)| CheckDocument { id, kind }).collect(),
+        text: written.map(|written| written.text.as_str()),
+    }
+}
+
 fn print(finds: &Finds, written: &Written, target: Option<&PathBuf>, output: Output) -> anyhow::Result<()> {
     if output.format == Format::Json {
-        let checks = written.checks.iter().map(|(id, kind)| CheckDocument { id, kind });
-        return Ok(output.json(&Document {
-            schema: "xdoctor/init/1",
-            checklist: target.map(|target| target.display().to_string()),
-            found: found(finds),
-            checks: checks.collect(),
-            text: &written.text,
-        })?);
+        return Ok(output.json(&document(finds, Some(written), target))?);
     }
     let mut out = io::stdout().lock();
     match target {

@@ -1,7 +1,7 @@
 //! `xdoctor lock`: remembers the state of everything that a checklist names.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::anyhow;
@@ -50,14 +50,14 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         Located::File(source) | Located::Bundled(source) => source,
         Located::SelfCheck(_) => {
             output.remark("no checklist given, and no xdoctor.yaml here or above: there is nothing to remember; `xdoctor init` writes one");
-            return Ok(Exit::NothingSelected);
+            return nothing(None, output);
         }
     };
     let checklist = Checklist::parse(&source, &args.vars).map_err(unusable)?;
     let plan = check::plan(&checklist, &source.base);
     if plan.things.is_empty() {
         output.remark("the checklist names no file, tree or repository: there is nothing to remember");
-        return Ok(Exit::NothingSelected);
+        return nothing(Some(&source.name), output);
     }
     let before = before(&source, args.force)?;
     let clock = Instant::now();
@@ -80,6 +80,23 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         Format::Text => written.print().map_err(Into::into),
     };
     after_printing(printed, Exit::Holds)
+}
+
+/// No lock is written: nothing is there to remember.
+fn nothing(checklist: Option<&Path>, output: Output) -> anyhow::Result<Exit> {
+    let printed = match output.format {
+        Format::Text => Ok(()),
+        Format::Json => output.json(&Document {
+            schema: SCHEMA,
+            lock: None,
+            checklist: checklist.map(|checklist| checklist.display().to_string()),
+            bytes_hashed: 0,
+            seconds: 0.0,
+            things: Vec::new(),
+            changes: Vec::new(),
+        }),
+    };
+    after_printing(printed.map_err(Into::into), Exit::NothingSelected)
 }
 
 /// The lock that is about to be replaced, where it can be compared with.
@@ -157,9 +174,9 @@ impl Written {
             drift.diagnoses.iter().map(one).collect::<Vec<_>>()
         };
         Document {
-            schema: "xdoctor/lock/1",
-            lock: self.path.display().to_string(),
-            checklist: self.checklist.display().to_string(),
+            schema: SCHEMA,
+            lock: Some(self.path.display().to_string()),
+            checklist: Some(self.checklist.display().to_string()),
             bytes_hashed: self.survey.bytes,
             seconds: self.seconds,
             things: self
@@ -207,11 +224,15 @@ fn described(thing: &Thing) -> String {
     }
 }
 
+const SCHEMA: &str = "xdoctor/lock/1";
+
 #[derive(Serialize)]
 struct Document<'a> {
     schema: &'static str,
-    lock: String,
-    checklist: String,
+    /// `None` where none was written.
+    lock: Option<String>,
+    /// `None` where there is none.
+    checklist: Option<String>,
     bytes_hashed: u64,
     seconds: f64,
     things: Vec<ThingDocument<'a>>,
