@@ -1,7 +1,7 @@
 //! What a shim's exports make of a client's references: covered, or missed and why.
 
 use crate::code::{Code, Severity};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{self, Diagnosis};
 
 use super::api::{Api, Role};
 use super::library::{Export, Library, Reference};
@@ -120,12 +120,8 @@ fn script_line(references: &[&Reference]) -> String {
 }
 
 fn exports_nothing(shim: &Library, api: &Api, references: &[Reference]) -> Diagnosis {
-    let first = references.first().map(spelled).unwrap_or_default();
-    let expected = format!(
-        "the {} API among the shim's exports: {first} and {} more",
-        api.name,
-        references.len().saturating_sub(1)
-    );
+    let names: Vec<String> = references.iter().map(spelled).collect();
+    let expected = format!("the {} API among the shim's exports: {}", api.name, diagnosis::listed(&names, 1));
     let actual = format!("{} exports {} symbols, none of them of the API", shim.path.display(), shim.exports.len());
     Diagnosis::new(Code::ExportsNothing, expected, actual)
         .mended_by(script_line(&references.iter().collect::<Vec<_>>()))

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::code::Code;
 use crate::diagnosis::{Diagnosis, listed};
 use crate::elf::{Image as ElfImage, Mapped};
+use crate::interpose::Library;
 use crate::ladder::rung::Answer;
 use crate::ladder::setup::Deployment;
 use crate::ladder::witness::Seen;
@@ -141,8 +142,25 @@ fn cannot_preload(program: &Path) -> Option<String> {
     }
 }
 
+/// The library that was loaded under the name that the shim stands in for.
+fn found_first(evidence: &Evidence<'_>) -> Option<PathBuf> {
+    let runtime = evidence.setup.runtime.as_deref().filter(|_| evidence.setup.deploy == Deployment::Replace)?;
+    let name = Library::read(runtime).ok()?.name();
+    let objects = evidence.shimmed.observation.images.iter().flat_map(|image| &image.objects);
+    let mut paths = objects.map(|object| &object.path);
+    paths.find(|path| path.file_name().is_some_and(|file| file == name.as_str())).cloned()
+}
+
 fn absent(evidence: &Evidence<'_>) -> Answer {
     let expected = format!("{} in the process", evidence.shim.path.display());
+    if let Some(found) = found_first(evidence) {
+        let actual = format!("{} was found first, where the client's RPATH leads, or by its path", found.display());
+        return Answer::Diagnosed(Diagnosis::new(Code::SonameMismatch, expected, actual).mended_by(
+            "LD_LIBRARY_PATH, with which the shim is put in the runtime's place, comes after RPATH (not after RUNPATH), and\n\
+             no path that holds a slash is looked for at all. Preload the shim (--deploy preload), or change the client:\n\
+             patchelf --set-rpath DIR CLIENT writes a RUNPATH.",
+        ));
+    }
     let (code, actual) = match evidence.setup.deploy {
         Deployment::Replace => {
             (Code::SonameMismatch, "no process loaded it: none asked for the name that it stands in for")
