@@ -239,6 +239,7 @@ dynamic! {
     a_shim_that_comes_after_the_binding_is_late "loaded-late",
     a_shim_that_exports_nothing_is_named_although_the_result_is_right "exports-nothing",
     a_shim_in_nodes_of_its_own_is_named_although_the_result_is_right "version-mismatch",
+    a_program_that_has_the_shim_by_itself_gives_nothing_to_compare_with "never-native",
     a_replacement_that_the_clients_rpath_outruns_is_named_with_what_was_found "soname-mismatch-rpath",
     a_launch_that_the_shim_does_not_export_is_named "not-covered",
     a_library_that_the_shim_needs_and_nobody_has_is_named "missing-library",

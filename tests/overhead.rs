@@ -164,6 +164,18 @@ fn any_command_is_measured_once_it_was_seen_to_call_through_the_shim() {
 }
 
 #[test]
+fn a_command_that_has_the_shim_without_being_told_to_is_not_measured_for_that_compares_the_shim_with_itself() {
+    let folder = scratch();
+    let shim = slow_shim(folder.path(), 3);
+    let preload = format!("LD_PRELOAD={}", shim.display());
+    let document = with_command(Some(&shim), &["--env", &preload]).exits(3).json();
+    schema::assert_valid("overhead", &document);
+    assert_eq!(document["pairs"], Value::Array(Vec::new()));
+    let reason = document["reason"].as_str().expect("a reason");
+    assert!(reason.contains("the run that was to be without the shim had it, too"), "{reason}");
+}
+
+#[test]
 fn a_shimmed_run_that_ends_at_a_limit_is_named_by_that_limit() {
     let client = bundle::file("bin/hip-matmul");
     // Only what is measured: the ladder, which watches, sees it end well.

@@ -26,6 +26,7 @@ pub use climbed::Climb;
 pub use compare::{Compare, UnknownCompare};
 pub use enough::Enough;
 pub use error::ClimbError;
+pub use observed::NEVER_NATIVE;
 pub use prediction::{Difference, Prediction};
 pub use rung::{Answer, Rung, Step};
 pub use setup::{Deployment, Setup};

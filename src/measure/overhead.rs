@@ -1,6 +1,6 @@
 //! The overhead of a shim: is it there at all, then pairs of runs, then what a call costs.
 
-use crate::ladder::{Children, Climb, ClimbError, Setup, climb};
+use crate::ladder::{Children, Climb, ClimbError, NEVER_NATIVE, Setup, climb};
 
 use super::{
     Admission, CallCost, Estimate, Limit, Metric, Pair, Pairs, Standing, call_costs, median, read_costs, run_pairs,
@@ -79,7 +79,10 @@ impl Overhead {
 /// Where nothing could be started; what fails later is in the result.
 pub fn measure(setup: &Setup, plan: &Plan, tell: impl Fn(usize, usize)) -> Result<Overhead, ClimbError> {
     let climb = climb(setup)?;
-    let admission = Admission::of(&climb);
+    let admission = match Admission::of(&climb) {
+        Admission::Granted if climb.native.is_none() => Admission::Undetermined(NEVER_NATIVE.to_owned()),
+        admission => admission,
+    };
     let mut overhead = Overhead {
         climb,
         admission,

@@ -6,9 +6,11 @@ use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::ladder::compare::Compare;
 use crate::ladder::rung::Answer;
+use crate::ladder::setup::Deployment;
 use crate::ladder::witness::Seen;
 use crate::probe::{Ended, Ending};
 
+use super::NEVER_NATIVE;
 use super::evidence::Evidence;
 
 pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
@@ -16,7 +18,9 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     let subject = compare.subject();
     let mut seen = Vec::new();
     let Some(native) = evidence.native.as_ref().map(|run| &run.ended) else {
-        return (Answer::Undetermined("there was no native run to compare with".to_owned()), seen);
+        let is_itself = evidence.setup.deploy == Deployment::Itself || !evidence.setup.native;
+        let reason = if is_itself { "there was no native run to compare with" } else { NEVER_NATIVE };
+        return (Answer::Undetermined(reason.to_owned()), seen);
     };
     let shimmed = &without_the_shims_lines(evidence);
     if shimmed.stdout.bytes.len() < evidence.shimmed.ended.stdout.bytes.len() {

@@ -50,6 +50,9 @@ pub(super) fn climb(
         climbed.stop_with(answer);
         return Ok(climbed);
     }
+    // Shimmed against shimmed is always the same, whatever the shim does.
+    let native = native.filter(|run| !run.holds(shim));
+    climbed.native = climbed.native.filter(|_| native.is_some());
     let environment = run::environment(&child);
     let shimmed = Run::of(stage, child, "shimmed", setup)?;
     let counters = Counted::read(stage, "shimmed");
@@ -63,6 +66,10 @@ pub(super) fn climb(
     climbed.prediction = evidence.prediction.map(|model| model.said);
     Ok(climbed)
 }
+
+/// What there is to say of a command that never runs without the shim.
+pub const NEVER_NATIVE: &str = "the run that was to be without the shim had it, too: the command brings it in by itself (a link under \
+                                the runtime's name, LD_PRELOAD, /etc/ld.so.preload). Take it out there, and let xdoctor put it in";
 
 /// Why the shim cannot be judged, where the command fails without it, or finds no device.
 fn hopeless(

@@ -1,7 +1,12 @@
 //! One run of the command under the observer.
 
-use crate::interpose::{Selection, is_critical};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::elf::{Image, Mapped, hex};
+use crate::interpose::{Library, Selection, is_critical};
 use crate::ladder::error::ClimbError;
+use crate::ladder::same_file::same_file;
 use crate::ladder::setup::Setup;
 use crate::ladder::stage::Stage;
 use crate::loader::Environment;
@@ -33,6 +38,18 @@ impl Run {
         let ended = child.run();
         let met = watch.finish(ended.as_ref().map_or(0, |ended| ended.pid));
         Ok(Run { ended: ended?, observation: observer.read()?, met })
+    }
+
+    /// Whether any of its processes loaded this library, or another copy of the same build.
+    pub(super) fn holds(&self, library: &Library) -> bool {
+        let objects = self.observation.images.iter().flat_map(|image| &image.objects);
+        let paths: BTreeSet<&Path> =
+            objects.map(|object| object.path.as_path()).filter(|path| path.is_file()).collect();
+        let build = |path: &Path| Some(hex(Image::parse(Mapped::open(path).ok()?.bytes()).ok()?.build_id()?));
+        let is_it = |path: &Path| {
+            same_file(path, &library.path) || library.build_id.is_some() && build(path) == library.build_id
+        };
+        paths.into_iter().any(is_it)
     }
 
     /// Whether it launched, allocated, freed or copied anything.
