@@ -49,6 +49,22 @@ fn ctrl_c_ends_every_child_and_reports_what_is_known() {
 }
 
 #[test]
+fn ctrl_c_at_the_very_beginning_leaves_no_folder_behind() {
+    let scratch = tempfile::tempdir().expect("scratch");
+    for milliseconds in [2, 5, 10, 15, 20, 30, 40] {
+        let mut command = command(["check"]);
+        command.env("TMPDIR", scratch.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.current_dir(scratch.path()).spawn().expect("starts");
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
+        killed.expect("kill");
+        child.wait().expect("ends");
+    }
+    let left: Vec<_> = fs::read_dir(scratch.path()).expect("readable").collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn without_a_compiler_the_build_says_which_command_failed_and_what_installs_one() {
     let out = Path::new(env!("OUT_DIR"));
     let builds = out.ancestors().nth(2).expect("the build folder");

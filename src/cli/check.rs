@@ -136,6 +136,8 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         None => check::found(&std::env::current_dir().context("the working folder")?),
     };
     let located = located.map_err(not_to_be_had)?;
+    // Before there is a folder to be left behind.
+    watch_for_interrupts().context("cannot watch for Ctrl-C")?;
     let scratch = scratch()?;
     let mut given = args.vars.clone();
     let source = match &located {
@@ -165,7 +167,6 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     if args.list {
         return list(&checklist, &selection, output);
     }
-    watch_for_interrupts().context("cannot watch for Ctrl-C")?;
     let options = Options {
         selection,
         jobs: args.jobs.map_or_else(default_jobs, usize::from),
