@@ -486,6 +486,31 @@ mod python {
     }
 
     #[test]
+    fn module_that_takes_the_interpreter_down_when_it_ends_fails() {
+        if !python() {
+            return;
+        }
+        let ends = |text: &str, code: &str| {
+            let text = format!("import atexit, os, time\natexit.register(lambda: {text})\n");
+            failed(run(&[("m.py", &text)], "module: m\ntimeout: 3s"), code)
+        };
+        has(&ends("os.abort()", "teardown-crash"), "SIGABRT");
+        has(&ends("os._exit(3)", "command-failed"), "ends well after `import m`");
+        ends("time.sleep(100)", "time-limit");
+    }
+
+    #[test]
+    fn folder_without_a_module_in_it_is_no_module() {
+        if !python() {
+            return;
+        }
+        let said = failed(run(&[("torch/logs/today.txt", "")], "module: torch"), "package-missing");
+        has(&said, "only a folder of that name, without a module in it: ");
+        skipped(run(&[("torch/logs/today.txt", "")], "module: torch\nskip_if_missing: true"));
+        has(&passed(run(&[("nvidia/cudnn/__init__.py", "")], "module: nvidia")), "a namespace in ");
+    }
+
+    #[test]
     fn interpreter_that_is_missing_fails_or_is_skipped() {
         let check = "module: sys\ninterpreter: /no/such/python3";
         has(&failed(run(&[], check), "package-missing"), "a Python interpreter /no/such/python3");

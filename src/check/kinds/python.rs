@@ -11,7 +11,7 @@ use crate::check::finding::{Finding, Open};
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::lock::Subject;
-use crate::probe::{Child, Ended, Limits, loader_words};
+use crate::probe::{Child, Ended, Ending, Limits, loader_words};
 
 use super::versions::{Requirement, Scheme};
 use super::{Context, Found, Kind};
@@ -36,6 +36,12 @@ struct Report {
     python: String,
     found: bool,
     file: Option<String>,
+    /// The folders of a package without a file of its own.
+    #[serde(default)]
+    folders: Vec<String>,
+    /// They hold nothing that could be imported: a folder of that name is enough for Python to find a package.
+    #[serde(default)]
+    hollow: bool,
     version: Option<String>,
     error: Option<String>,
     #[serde(default)]
@@ -46,7 +52,7 @@ struct Report {
 const MARK: &str = "xdoctor-python:";
 
 const SCRIPT: &str = r#"
-import importlib, importlib.util, json, sys
+import importlib, importlib.util, json, os, sys
 name, attributes = sys.argv[1], sys.argv[2:]
 report = {"executable": sys.executable, "python": "%d.%d.%d" % sys.version_info[:3], "found": False}
 
@@ -65,6 +71,10 @@ def attribute(module, path):
         value = getattr(value, part)
     return str(value)
 
+def importable(folder):
+    ends = (".py", ".pyc", ".so")
+    return any(name.endswith(ends) for _, _, names in os.walk(folder, followlinks=True) for name in names)
+
 try:
     report["found"] = importlib.util.find_spec(name) is not None
 except ModuleNotFoundError:
@@ -75,6 +85,9 @@ if report["found"] and "error" not in report:
     try:
         module = importlib.import_module(name)
         report["file"], report["version"] = getattr(module, "__file__", None), version(module)
+        if report["file"] is None and hasattr(module, "__path__"):
+            report["folders"] = list(module.__path__)
+            report["hollow"] = not any(map(importable, report["folders"]))
         report["attributes"] = []
         for path in attributes:
             try:
@@ -156,8 +169,13 @@ impl PythonCheck {
         let mut finding = Finding::default();
         finding.saw(format!("Python {} ({})", report.python, report.executable));
         let module = &self.module;
-        if !report.found {
-            let actual = format!("{} has no such module", report.executable);
+        if !report.found || report.hollow {
+            let actual = match report.folders.first() {
+                Some(folder) => {
+                    format!("{} has only a folder of that name, without a module in it: {folder}", report.executable)
+                }
+                None => format!("{} has no such module", report.executable),
+            };
             if self.skip_if_missing {
                 finding.open = Some(Open::Skipped { reason: format!("{actual}: {module}"), code: None });
                 return finding;
@@ -175,11 +193,30 @@ impl PythonCheck {
             return finding;
         }
         let version = report.version.as_deref().unwrap_or("without version");
-        let file = report.file.as_deref().unwrap_or("built in");
+        let file = match (&report.file, report.folders.is_empty()) {
+            (Some(file), _) => file.clone(),
+            (None, true) => "built in".to_owned(),
+            (None, false) => format!("a namespace in {}", report.folders.join(", ")),
+        };
         finding.saw(format!("{module} {version} ({file})"));
+        self.judge_end(ended, &mut finding);
         self.judge_version(report.version.as_deref(), &mut finding);
         self.judge_attributes(&report.attributes, &mut finding);
         finding
+    }
+
+    /// Libraries that were loaded take themselves down when the interpreter ends.
+    fn judge_end(&self, ended: &Ended, finding: &mut Finding) {
+        let code = match ended.ending {
+            Ending::Exited(0) => return,
+            Ending::Signalled(_) => Code::TeardownCrash,
+            ending => match ending.code() {
+                Some(code) => code,
+                None => return *finding = Finding::undetermined("interrupted"),
+            },
+        };
+        let expected = format!("an interpreter that ends well after `import {}`", self.module);
+        finding.violates(Diagnosis::new(code, expected, ended.ending.to_string()));
     }
 
     fn judge_version(&self, version: Option<&str>, finding: &mut Finding) {
