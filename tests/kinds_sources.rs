@@ -243,6 +243,26 @@ mod build {
     }
 
     #[test]
+    fn is_stale_for_what_went_into_its_product_and_not_for_what_went_into_another() {
+        for place in [GENERATORS[0], GENERATORS[1]].into_iter().filter_map(built) {
+            let check = |product: &str| format!("kind: build\npath: build\nsource: source\nproducts: {product}");
+            let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+            let touch = |name: &str| {
+                let file = fs::File::options().append(true).open(place.path(&format!("source/{name}"))).expect("there");
+                file.set_modified(later).expect("set");
+            };
+            touch("hal.c");
+            has(&place.warns(&check("libhal.so"), "stale-build"), "source/hal.c changed at ");
+            place.passes(&check("libshim.so"));
+            touch("shim.map");
+            has(&place.warns(&check("libshim.so"), "stale-build"), "--clean-first");
+            place.passes(&check("app"));
+            touch("CMakeLists.txt");
+            has(&place.warns(&check("app"), "stale-build"), "CMakeLists.txt changed at ");
+        }
+    }
+
+    #[test]
     fn by_a_compiler_that_is_reached_over_links_is_known_by_each_of_their_names() {
         let Some(place) = built(GENERATORS[0]) else { return };
         let link = place.path("mycc");

@@ -1,6 +1,8 @@
 //! `build`: a build tree is there, was configured from the source tree meant and with the options meant, and its products
 //! are up to date.
 
+use std::cell::LazyCell;
+use std::cmp::Reverse;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use crate::lock::Subject;
 
 use super::build_options::Options;
 use super::cmake::Cache;
+use super::inputs::Inputs;
 use super::refused::refused;
 use super::{Context, Found, Kind, work_tree};
 
@@ -141,8 +144,9 @@ impl BuildCheck {
     }
 
     fn look_at_products(&self, finding: &mut Finding) {
-        let newest = self.newer_than.as_deref().and_then(|source| newest_source(source, &self.path));
-        if let (Some(source), None, false) = (&self.newer_than, &newest, self.products.is_empty()) {
+        let sources = self.newer_than.as_deref().map(|source| newest_first(source, &self.path)).unwrap_or_default();
+        let inputs = LazyCell::new(|| Inputs::of(&self.path));
+        if let (Some(source), true, false) = (&self.newer_than, sources.is_empty(), self.products.is_empty()) {
             let reason = format!("which files of {} are sources cannot be told: git tracks none", source.display());
             finding.open = Some(Open::Undetermined { reason, code: None, fix: None });
         }
@@ -155,8 +159,9 @@ impl BuildCheck {
                 );
                 continue;
             };
-            match &newest {
-                Some((source, changed)) if *changed > built => {
+            let newer = sources.iter().take_while(|(_, changed)| *changed > built);
+            match newer.into_iter().find(|(source, _)| !inputs.is_foreign(source, &path)) {
+                Some((source, changed)) => {
                     let expected = format!("{product} not older than the sources");
                     let actual = format!(
                         "{} changed at {}, {product} was built at {}",
@@ -164,10 +169,14 @@ impl BuildCheck {
                         time(*changed),
                         time(built)
                     );
-                    let fix = self.rebuild();
+                    let fix = match inputs.is_script(source, &path) {
+                        // Where no LINK_DEPENDS names it, nothing is linked again for its sake.
+                        true => format!("cmake --build {} --clean-first", self.path.display()),
+                        false => self.rebuild(),
+                    };
                     finding.violates(Diagnosis::new(Code::StaleBuild, expected, actual).mended_by(fix));
                 }
-                _ => finding.saw(format!("{product} built at {}", time(built))),
+                None => finding.saw(format!("{product} built at {}", time(built))),
             }
         }
     }
@@ -184,8 +193,8 @@ fn same_folder(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// The source file that changed last: of those that git tracks, else of all outside the build tree.
-fn newest_source(source: &Path, build: &Path) -> Option<(PathBuf, SystemTime)> {
+/// The sources, the one that changed last first: those that git tracks, else all outside the build tree.
+fn newest_first(source: &Path, build: &Path) -> Vec<(PathBuf, SystemTime)> {
     let files = work_tree::tracked_files(source).unwrap_or_else(|| {
         let apart = |entry: &DirEntry| {
             entry.file_name() != ".git" && !(entry.file_type().is_dir() && same_folder(entry.path(), build))
@@ -197,5 +206,7 @@ fn newest_source(source: &Path, build: &Path) -> Option<(PathBuf, SystemTime)> {
         let metadata = fs::symlink_metadata(&path).ok().filter(|metadata| !metadata.is_dir())?;
         Some((path, metadata.modified().ok()?))
     };
-    files.into_iter().filter_map(changed).max_by_key(|(_, changed)| *changed)
+    let mut files: Vec<(PathBuf, SystemTime)> = files.into_iter().filter_map(changed).collect();
+    files.sort_by_key(|(_, changed)| Reverse(*changed));
+    files
 }

@@ -56,6 +56,8 @@ pub(super) struct CommandLine {
     pub(super) target: Option<String>,
     /// The words after the shell's quoting; what `-Wl,` holds stands as words of its own.
     pub(super) words: Vec<String>,
+    /// Where it is run.
+    pub(super) folder: PathBuf,
 }
 
 /// Why there are no command lines.
@@ -75,6 +77,8 @@ pub(super) enum NoCommandLines {
 /// One entry of <https://clang.llvm.org/docs/JSONCompilationDatabase.html>.
 #[derive(Deserialize)]
 struct Entry {
+    #[serde(default)]
+    directory: PathBuf,
     file: PathBuf,
     command: Option<String>,
     arguments: Option<Vec<String>>,
@@ -108,6 +112,7 @@ fn compile_command(entry: Entry) -> CommandLine {
         subject: entry.file.display().to_string(),
         target: output.as_deref().and_then(target_of),
         words: apart(words),
+        folder: entry.directory,
     }
 }
 
@@ -122,7 +127,8 @@ pub(super) fn link_lines(build: &Path) -> Result<Vec<CommandLine>, NoCommandLine
         let text = fs::read(file.path()).map_err(NoCommandLines::Unreadable)?;
         let target = target_of(&file.path().display().to_string());
         let words = apart(split(&String::from_utf8_lossy(&text)));
-        lines.push(CommandLine { subject: target.clone().unwrap_or_default(), target, words });
+        let folder = file.path().ancestors().nth(3).unwrap_or(build).to_owned();
+        lines.push(CommandLine { subject: target.clone().unwrap_or_default(), target, words, folder });
     }
     if !lines.is_empty() {
         return Ok(lines);
@@ -134,7 +140,7 @@ pub(super) fn link_lines(build: &Path) -> Result<Vec<CommandLine>, NoCommandLine
     let line = |link: ninja::Link| {
         let target = target_of(&link.objects);
         let words = apart(split(&link.command));
-        CommandLine { subject: target.clone().unwrap_or_default(), target, words }
+        CommandLine { subject: target.clone().unwrap_or_default(), target, words, folder: build.to_owned() }
     };
     Ok(links.into_iter().map(line).collect())
 }

@@ -15,6 +15,7 @@ mod drivers;
 mod env;
 mod git;
 mod hash;
+mod inputs;
 mod kernel;
 mod library;
 mod loads;

@@ -1,0 +1,206 @@
+//! Which sources a product of a CMake build was made from, by what the compiler told the build (`-MD`): a change of one
+//! that went into other products only leaves it as it should be.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use super::cmake::{CommandLine, link_lines};
+
+/// What each object was compiled from, and each product linked from.
+pub(super) struct Inputs {
+    build: PathBuf,
+    /// Of each object, its sources and headers.
+    objects: HashMap<PathBuf, HashSet<PathBuf>>,
+    /// Of each product, what its link line names.
+    products: BTreeMap<PathBuf, Linked>,
+}
+
+/// What stands on a link line.
+struct Linked {
+    /// Objects and archives.
+    parts: Vec<PathBuf>,
+    /// Other files: version scripts and the like.
+    scripts: Vec<PathBuf>,
+}
+
+impl Inputs {
+    /// Reads what a build tree knows. Where that is nothing, no source is foreign to any product.
+    pub(super) fn of(build: &Path) -> Inputs {
+        let build = fs::canonicalize(build).unwrap_or_else(|_| build.to_owned());
+        let mut objects = depfiles(&build);
+        objects.extend(ninja_deps(&build).unwrap_or_default());
+        resolve(&mut objects);
+        let products = link_lines(&build).unwrap_or_default().into_iter().filter_map(linked).collect();
+        Inputs { build, objects, products }
+    }
+
+    /// Whether the product's link line names this source: a version script, say.
+    pub(super) fn is_script(&self, source: &Path, product: &Path) -> bool {
+        let linked = fs::canonicalize(product).ok().and_then(|product| self.products.get(&product));
+        linked.is_some_and(|linked| fs::canonicalize(source).is_ok_and(|source| linked.scripts.contains(&source)))
+    }
+
+    /// Whether a source is known to have gone into other products, and not into this one. What went into nothing that was
+    /// compiled or linked (a CMakeLists.txt, a template) is foreign to none.
+    pub(super) fn is_foreign(&self, source: &Path, product: &Path) -> bool {
+        let Ok(source) = fs::canonicalize(source) else { return false };
+        let compiled = self.objects.values().any(|inputs| inputs.contains(&source));
+        let known = compiled || self.products.values().any(|linked| linked.scripts.contains(&source));
+        known && self.went_into(&source, product, &mut HashSet::new()) == Some(false)
+    }
+
+    /// `None` where the build tree does not say what the product was made from. What was generated there came of sources
+    /// that no compiler names.
+    fn went_into(&self, source: &Path, product: &Path, seen: &mut HashSet<PathBuf>) -> Option<bool> {
+        let product = fs::canonicalize(product).ok()?;
+        if !seen.insert(product.clone()) {
+            return Some(false);
+        }
+        let Linked { parts, scripts } = self.products.get(&product)?;
+        if scripts.iter().any(|script| script == source) {
+            return Some(true);
+        }
+        for part in parts {
+            let within = match self.objects.get(part) {
+                Some(inputs) if inputs.iter().any(|input| input.starts_with(&self.build)) => return None,
+                Some(inputs) => inputs.contains(source),
+                None => self.went_into(source, part, seen)?,
+            };
+            if within {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+}
+
+/// A link line's output, and what it names besides.
+fn linked(line: CommandLine) -> Option<(PathBuf, Linked)> {
+    let CommandLine { folder, words, .. } = line;
+    let words: Vec<String> = words.into_iter().flat_map(|word| responded(&folder, word)).collect();
+    let named = words.iter().position(|word| word == "-o").and_then(|at| words.get(at + 1));
+    // `ar` takes the archive first.
+    let output = named.or_else(|| words.iter().find(|word| word.ends_with(".a")))?;
+    let output = fs::canonicalize(folder.join(output)).ok()?;
+    let (parts, others): (Vec<&String>, Vec<&String>) =
+        words.iter().partition(|word| word.ends_with(".o") || word.ends_with(".a"));
+    let parts = parts.iter().map(|word| plain(&folder.join(word))).filter(|part| *part != output).collect();
+    let file = |word: &&String| {
+        let name = word.split_once('=').map_or(word.as_str(), |(_, value)| value);
+        fs::canonicalize(folder.join(name)).ok().filter(|path| path.is_file() && *path != output)
+    };
+    let scripts = others.iter().filter_map(file).collect();
+    Some((output, Linked { parts, scripts }))
+}
+
+/// A response file's words in its place.
+fn responded(folder: &Path, word: String) -> Vec<String> {
+    let text = word.strip_prefix('@').and_then(|name| fs::read_to_string(folder.join(name)).ok());
+    text.map_or_else(|| vec![word], |text| shlex::split(&text).unwrap_or_default())
+}
+
+/// The depfiles that Makefiles leave beside the objects.
+fn depfiles(build: &Path) -> HashMap<PathBuf, HashSet<PathBuf>> {
+    let files = WalkDir::new(build).into_iter().filter_map(Result::ok);
+    let files = files.filter(|entry| entry.file_type().is_file() && entry.path().extension().is_some_and(|e| e == "d"));
+    let read = |path: &Path| {
+        // The compiler was started in the folder that CMakeFiles lies in.
+        let folder = path.ancestors().find(|above| above.ends_with("CMakeFiles"))?.parent()?;
+        let names = prerequisites(&fs::read_to_string(path).ok()?);
+        let inputs: HashSet<PathBuf> = names.iter().map(|name| plain(&folder.join(name))).collect();
+        Some((path.with_extension(""), inputs))
+    };
+    files.filter_map(|entry| read(entry.path())).collect()
+}
+
+/// What stands behind the colon of a depfile, as Make reads it.
+fn prerequisites(text: &str) -> Vec<String> {
+    let (mut names, mut name) = (Vec::new(), String::new());
+    let Some((_, behind)) = text.split_once(": ") else { return names };
+    let mut letters = behind.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match (letter, letters.peek()) {
+            ('\\', Some('\n')) => drop(letters.next()),
+            ('\\', Some(' ' | '#')) | ('$', Some('$')) => name.extend(letters.next()),
+            (letter, _) if letter.is_whitespace() => names.push(std::mem::take(&mut name)),
+            (letter, _) => name.push(letter),
+        }
+    }
+    names.push(name);
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+/// Ninja's log of dependencies, versions 3 and 4: `# ninjadeps`, then records of a path each, or of an output with its
+/// inputs by their numbers (ninja's src/deps_log.h).
+fn ninja_deps(build: &Path) -> Option<HashMap<PathBuf, HashSet<PathBuf>>> {
+    const INPUTS: u32 = 1 << 31;
+    let bytes = fs::read(build.join(".ninja_deps")).ok()?;
+    let rest = bytes.strip_prefix(b"# ninjadeps\n")?;
+    let number = |bytes: &[u8]| bytes.first_chunk().map(|four| u32::from_le_bytes(*four));
+    let words_of_time = match number(rest)? {
+        3 => 1,
+        4 => 2,
+        _ => return None,
+    };
+    let (mut rest, mut paths, mut objects) = (rest.get(4..)?, Vec::new(), HashMap::new());
+    while let Some(head) = number(rest) {
+        let size = (head & !INPUTS) as usize;
+        // A record that a crash cut off is no record.
+        let Some(record) = rest.get(4..4 + size) else { break };
+        rest = &rest[4 + size..];
+        if head & INPUTS == 0 {
+            let name = record.get(..size.saturating_sub(4))?;
+            let name = name.iter().rposition(|&byte| byte != 0).and_then(|last| name.get(..=last)).unwrap_or_default();
+            paths.push(plain(&build.join(String::from_utf8_lossy(name).as_ref())));
+        } else {
+            let numbers: Vec<usize> = record.chunks_exact(4).filter_map(number).map(|n| n as usize).collect();
+            let output: &PathBuf = paths.get(*numbers.first()?)?;
+            let inputs = numbers.get(1 + words_of_time..)?.iter().filter_map(|&input| paths.get(input).cloned());
+            // A later record stands for an earlier one.
+            objects.insert(output.clone(), inputs.collect::<HashSet<PathBuf>>());
+        }
+    }
+    Some(objects)
+}
+
+/// One file may be named by several ways to it.
+fn resolve(objects: &mut HashMap<PathBuf, HashSet<PathBuf>>) {
+    let mut real: HashMap<PathBuf, PathBuf> = HashMap::new();
+    for inputs in objects.values_mut() {
+        let resolved = inputs.drain().map(|path| {
+            let found =
+                real.entry(path).or_insert_with_key(|path| fs::canonicalize(path).unwrap_or_else(|_| path.clone()));
+            found.clone()
+        });
+        *inputs = resolved.collect::<Vec<_>>().into_iter().collect();
+    }
+}
+
+/// Without `.` and `..`: compilers name headers as the way to them was.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            component => plain.push(component),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::prerequisites;
+
+    #[test]
+    fn a_depfile_is_read_as_make_reads_it() {
+        let text = "CMakeFiles/x.dir/a.c.o: \\\n /p/a.c /p/with\\ space.h \\\n  ../b$$.h\n";
+        assert_eq!(prerequisites(text), ["/p/a.c", "/p/with space.h", "../b$.h"]);
+        assert!(prerequisites("").is_empty());
+    }
+}
