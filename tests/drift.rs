@@ -435,6 +435,24 @@ mod a_source_tree {
     }
 
     #[test]
+    fn whose_submodule_was_edited_names_the_file_and_asks_for_a_rebuild() {
+        let sample = Remembered::locked();
+        let file = sample.path("source/3rdparty/hip-headers/hip_error.h");
+        let before = fs::read(&file).expect("readable");
+        fs::write(&file, "other").expect("written");
+        touch(&file, 60);
+        is(&sample.drift_of("source", 1), "warn", "drifted", &["files that differ: 3rdparty/hip-headers/hip_error.h"]);
+        is(&sample.drift_of("build/libshimhip.so", 1), "fail", "rebuild-needed", &["1 file dirty"]);
+        fs::write(&file, before).expect("written");
+        is(&sample.drift_of("source", 0), "pass", "", &[]);
+        fs::write(&file, "known").expect("written");
+        sample.run(&["lock"]).exits(0);
+        is(&sample.drift_of("source", 0), "pass", "", &["1 file dirty"]);
+        fs::write(&file, "other").expect("written");
+        is(&sample.drift_of("source", 1), "warn", "drifted", &["3rdparty/hip-headers/hip_error.h"]);
+    }
+
+    #[test]
     fn that_is_gone_is_no_repository_any_more() {
         let sample = Remembered::locked();
         fs::remove_dir_all(sample.path("source/.git")).expect("gone");

@@ -34,12 +34,28 @@ pub(super) fn look(path: &Path, lock: &Path) -> Result<Option<RepositoryState>, 
         Err(error) if error.code() == ErrorCode::UnbornBranch => {}
         Err(error) => return Err(error),
     }
-    state.dirty = dirty(&repository, path, lock)?;
+    look_below(&repository, "", path, lock, &mut state)?;
+    Ok(Some(state))
+}
+
+/// What is not as committed, and the submodules with theirs; `above` stands before each path.
+fn look_below(
+    repository: &Repository,
+    above: &str,
+    path: &Path,
+    lock: &Path,
+    state: &mut RepositoryState,
+) -> Result<(), git2::Error> {
+    let dirty = dirty(repository, path, lock)?;
+    state.dirty.extend(dirty.into_iter().map(|(name, dirty)| (format!("{above}{name}"), dirty)));
     for submodule in repository.submodules()? {
-        let name = escape(submodule.path().as_os_str().as_encoded_bytes()).to_string();
+        let name = format!("{above}{}", escape(submodule.path().as_os_str().as_encoded_bytes()));
+        if let (Some(_), Ok(inner)) = (submodule.workdir_id(), submodule.open()) {
+            look_below(&inner, &format!("{name}/"), &path.join(submodule.path()), lock, state)?;
+        }
         state.submodules.insert(name, submodule.workdir_id().map(|id| id.to_string()));
     }
-    Ok(Some(state))
+    Ok(())
 }
 
 fn dirty(repository: &Repository, path: &Path, lock: &Path) -> Result<BTreeMap<String, Dirty>, git2::Error> {
@@ -66,6 +82,10 @@ fn dirty(repository: &Repository, path: &Path, lock: &Path) -> Result<BTreeMap<S
 fn blob(file: &Path) -> Option<String> {
     let regular = fs::symlink_metadata(file).ok()?.is_file();
     regular.then(|| Oid::hash_file(ObjectType::Blob, file).ok()).flatten().map(|id| id.to_string())
+}
+
+fn is_below(name: &str, folder: &str) -> bool {
+    name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// How far a work tree has moved from a state of it.
@@ -112,6 +132,10 @@ pub(super) fn moved(
             files.insert(name.clone());
         }
     }
+    // The difference above stops at submodules.
+    let stands = |module: &String| was.submodules.get(module) == is.submodules.get(module);
+    let within = |name: &&String| is.submodules.keys().any(|module| stands(module) && is_below(name, module));
+    files.extend(is.dirty.keys().filter(within).filter(|name| is.dirty.get(*name) != was.dirty.get(*name)).cloned());
     files.retain(|name| path.join(name) != lock);
     let newest = files.iter().filter_map(|name| modified(&path.join(name))).max();
     Ok(Moved {
