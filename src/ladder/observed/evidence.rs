@@ -163,9 +163,7 @@ impl<'s> Evidence<'s> {
         let offers = |path: &Path| {
             Library::read(path).is_ok_and(|library| library.exports.keys().any(|export| self.setup.api.takes(export)))
         };
-        let opened = symbols
-            .into_iter()
-            .filter(|(path, symbols)| !symbols.iter().any(|symbol| is_missed(symbol)) && !offers(path));
+        let opened = symbols.into_iter().filter(|(path, symbols)| !symbols.iter().any(&is_missed) && !offers(path));
         opened.map(|(path, _)| path.to_owned()).collect()
     }
 
