@@ -440,7 +440,7 @@ mod github {
     }
 
     #[test]
-    fn annotates_the_checklists_lines_with_every_word_as_it_was() {
+    fn annotates_the_checklists_lines_with_every_word_as_it_was_and_spells_out_what_steers_a_terminal() {
         let all = annotations(&Checked::everything("github"));
         let kinds: Vec<(&str, &str)> =
             all.iter().map(|one| (one.kind.as_str(), one.properties["title"].as_str())).collect();
@@ -453,7 +453,8 @@ mod github {
             ("notice", "after was skipped"),
         ];
         assert_eq!(kinds, wanted);
-        assert_eq!(all[0].message.lines().next(), Some(HOSTILE_TITLE));
+        let spelled = HOSTILE_TITLE.replace('\u{1b}', "\\u{1b}").replace('\u{7}', "\\u{7}");
+        assert_eq!(all[0].message.lines().next(), Some(spelled.as_str()));
         let lines: Vec<&str> = EVERYTHING.lines().collect();
         for (one, id) in all.iter().zip([HOSTILE_ID, "open", "odd", "noted", "after"]) {
             assert_eq!(one.properties["file"], "checklist.yaml");

@@ -49,7 +49,8 @@ pub struct Setup {
     pub env: Vec<(String, String)>,
     /// What each run may use up.
     pub limits: Limits,
-    /// A folder for the runs' files, which may be executed from.
+    /// A folder for the runs' files, which may be executed from and belongs to nobody else: the bundle is unpacked into it once,
+    /// and what lies there as `bundle` is run.
     pub scratch: PathBuf,
     /// The stem of the files that keep what the runs print, where it is kept.
     pub log: Option<PathBuf>,
