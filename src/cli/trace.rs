@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use crate::bundle;
 use crate::interpose::Selection;
-use crate::probe::{Child, Ended, Ending, Limits, Met, Observation, Observer, Watch, watch_for_interrupts};
+use crate::probe::{Child, Ended, Ending, Limits, Met, Observation, Observer, watch_for_interrupts};
 use crate::scratch::scratch;
 
 use super::output::{Format, after_printing};
@@ -65,11 +65,9 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let library = scratch.path().join("lib/libxdoctor-observer.so");
     let observer = Observer::set_up(&library, &scratch.path().join("observed"), &names)?;
     watch_for_interrupts().context("cannot watch for Ctrl-C")?;
-    let watch = Watch::start();
     let (command_line, ended) = run_command(args, &observer)?;
-    let met = watch.finish(ended.pid);
     let observation = observer.read()?;
-    let unobserved = observation.unobserved(&met);
+    let unobserved = observation.unobserved(&ended.met);
     let table = Table::of(&observation, &preloads(args));
     let printed = match output.format {
         Format::Json => output.json(&Document::new(&command_line, &ended, &observation, &unobserved, &table)),

@@ -26,6 +26,7 @@ pub struct Child {
     pub(super) log: Option<PathBuf>,
     shows_output: bool,
     pub(super) stop_when: Vec<StopWhen>,
+    pub(super) meets: bool,
     pub(super) listener: Option<Listener>,
 }
 
@@ -71,6 +72,7 @@ impl Child {
             log: None,
             shows_output: false,
             stop_when: Vec::new(),
+            meets: false,
             listener: None,
         }
     }
@@ -140,6 +142,15 @@ impl Child {
     #[must_use]
     pub fn enough_when(mut self, seen: impl Fn() -> bool + Send + Sync + 'static) -> Child {
         self.stop_when.push(StopWhen { seen: Arc::new(seen), ending: Ending::Enough });
+        self
+    }
+
+    /// Takes note of the processes that come of it and of what they run, as far as they are met ([`Ended::met`]).
+    ///
+    /// [`Ended::met`]: super::Ended::met
+    #[must_use]
+    pub fn meeting(mut self) -> Child {
+        self.meets = true;
         self
     }
 

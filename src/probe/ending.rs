@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 
 use crate::code::Code;
 
+use super::met::Met;
 use super::output::Captured;
 use super::stacks::ThreadStack;
 use super::usage::Usage;
@@ -83,6 +84,8 @@ pub struct Ended {
     pub stacks: Vec<ThreadStack>,
     /// The most that it was seen to use; nothing where it ended sooner than one looks.
     pub most: Usage,
+    /// Who was met while it ran; nobody unless that was asked for.
+    pub met: Vec<Met>,
 }
 
 impl Ended {
@@ -96,6 +99,7 @@ impl Ended {
             stderr: Captured::default(),
             stacks: Vec::new(),
             most: Usage::default(),
+            met: Vec::new(),
         }
     }
 

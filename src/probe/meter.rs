@@ -8,6 +8,7 @@ use rustix::param::page_size;
 use super::ending::Ending;
 use super::family::Family;
 use super::limits::Limits;
+use super::met::{Meetings, Met};
 use super::stat::Stat;
 use super::usage::Usage;
 
@@ -23,17 +24,19 @@ pub(super) struct Meter {
     limits: Limits,
     next: Instant,
     most: Usage,
+    meetings: Option<Meetings>,
 }
 
 impl Meter {
-    /// Whose first look comes after one pause: most runs are over by then.
-    pub fn new(limits: Limits) -> Meter {
-        Meter { limits, next: Instant::now() + PAUSE, most: Usage::default() }
+    /// Whose first look comes after one pause: most runs are over by then. Where everybody is to be met, it comes at once.
+    pub fn new(limits: Limits, meets: bool) -> Meter {
+        let (first, meetings) = if meets { (Duration::ZERO, Some(Meetings::default())) } else { (PAUSE, None) };
+        Meter { limits, next: Instant::now() + first, most: Usage::default(), meetings }
     }
 
-    /// The most that was seen so far.
-    pub fn most(&self) -> Usage {
-        self.most
+    /// The most that was seen, and who was met.
+    pub fn finish(self) -> (Usage, Vec<Met>) {
+        (self.most, self.meetings.map(Meetings::into_met).unwrap_or_default())
     }
 
     /// Looks, if it is time to, and tells which limit is exceeded.
@@ -43,6 +46,9 @@ impl Meter {
             return None;
         }
         let members = family.members();
+        if let Some(meetings) = &mut self.meetings {
+            meetings.look(&members);
+        }
         let resident = members.iter().map(resident).sum();
         self.most.memory = self.most.memory.max(resident);
         self.most.processes = self.most.processes.max(members.len());

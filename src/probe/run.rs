@@ -17,8 +17,10 @@ use super::meter::Meter;
 use super::output::{Capture, Captured};
 use super::stacks::names;
 
-/// How often it is asked whether to stop.
+/// How often at most it is asked whether to stop.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+/// An answer takes what it takes, where thousands of processes were observed; this many times as long nobody asks then.
+const REST: u32 = 20;
 
 /// How long at most nobody looks whether a limit is exceeded. (The end is seen at once.)
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
@@ -43,7 +45,7 @@ impl Child {
         let (stdout, stderr) = family.take_streams();
         let stdout = self.capture(stdout, Stream::Stdout).map_err(failed)?;
         let stderr = self.capture(stderr, Stream::Stderr).map_err(failed)?;
-        let mut meter = Meter::new(self.limits);
+        let mut meter = Meter::new(self.limits, self.meets);
         let cut = self.watch(&mut family, &mut meter, started, [&stdout, &stderr]).map_err(failed)?;
         let seconds = started.elapsed().as_secs_f64();
         let late = matches!(cut, Some(Ending::TimeLimit | Ending::Stopped));
@@ -56,7 +58,8 @@ impl Child {
         let finish = |stream: Option<Capture>| stream.map(|stream| stream.finish(LAST_WORDS)).unwrap_or_default();
         let (stdout, stderr) = (finish(stdout), finish(stderr));
         let ending = if self.flooded(ending, [&stdout, &stderr]) { Ending::OutputLimit } else { ending };
-        Ok(Ended { pid: family.leader(), ending, seconds, stdout, stderr, stacks, most: meter.most() })
+        let (most, met) = meter.finish();
+        Ok(Ended { pid: family.leader(), ending, seconds, stdout, stderr, stacks, most, met })
     }
 
     /// Waits for the child's end, or tells why it must be ended.
@@ -69,16 +72,17 @@ impl Child {
     ) -> io::Result<Option<Ending>> {
         let exit = family.exit();
         let mut pause = Duration::from_millis(1);
-        let mut asked = started;
+        let mut next_question = started + BETWEEN_LOOKS;
         while !family.is_over()? {
             if let Some(reason) = self.exhausted(started, streams).or_else(|| meter.exceeded(family)) {
                 return Ok(Some(reason));
             }
-            if asked.elapsed() > BETWEEN_LOOKS {
+            let asked = Instant::now();
+            if asked > next_question {
                 if let Some(stop) = self.stop_when.iter().find(|stop| (stop.seen)()) {
                     return Ok(Some(stop.ending));
                 }
-                asked = Instant::now();
+                next_question = Instant::now() + BETWEEN_LOOKS.max(asked.elapsed() * REST);
             }
             exit.wait(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);

@@ -177,7 +177,7 @@ fn silence(evidence: &Evidence<'_>, inside: u64, outside: u64) -> Option<Answer>
 fn elsewhere(evidence: &Evidence<'_>) -> Option<Answer> {
     let run = &evidence.shimmed;
     let is_client = |departure: &&Departure| departure.file().is_some_and(|file| evidence.is_clients_program(&file));
-    let mut unobserved = run.observation.unobserved(&run.met).into_iter();
+    let mut unobserved = run.observation.unobserved(&run.ended.met).into_iter();
     let met = || unobserved.find(|process| evidence.is_clients_program(&process.program)).map(unseen);
     run.observation.departed().into_iter().find(is_client).map(departed).or_else(met)
 }
@@ -207,7 +207,7 @@ fn nothing(evidence: &Evidence<'_>) -> Answer {
     if let Some((symbol, reason)) = evidence.uncounted(false).iter().next() {
         return Answer::Undetermined(format!("calls of {symbol} could not be counted: {}", reason.sentence()));
     }
-    let met = || run.observation.unobserved(&run.met).first().copied().map(unseen);
+    let met = || run.observation.unobserved(&run.ended.met).first().copied().map(unseen);
     first_departed(evidence).or_else(met).unwrap_or_else(|| {
         Answer::Undetermined(format!(
             "no call of the {api} API was seen: the command makes none, or makes them unobserved"

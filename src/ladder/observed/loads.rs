@@ -27,7 +27,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     let observation = &evidence.shimmed.observation;
     let departed = observation.departed();
     seen.extend(departed.iter().map(ToString::to_string));
-    for process in observation.unobserved(&evidence.shimmed.met) {
+    for process in observation.unobserved(&evidence.shimmed.ended.met) {
         if departed.iter().all(|departure| departure.pid != process.pid) {
             seen.push(format!("process {} ran {} unobserved", process.pid, process.program.display()));
         }
@@ -103,7 +103,7 @@ fn same_name(one: &Path, other: &Path) -> bool {
 
 /// Nothing was observed: because nothing can be loaded into this program, or for a reason that nobody knows.
 fn unobserved(evidence: &Evidence<'_>) -> Answer {
-    let met = evidence.shimmed.met.iter().map(|met| met.program.clone());
+    let met = evidence.shimmed.ended.met.iter().map(|met| met.program.clone());
     let program = met.chain(which(evidence)).find(|program| program.is_file());
     match program.as_deref().and_then(cannot_preload) {
         Some(why) => {

@@ -10,7 +10,7 @@ use crate::ladder::same_file::same_file;
 use crate::ladder::setup::Setup;
 use crate::ladder::stage::Stage;
 use crate::loader::Environment;
-use crate::probe::{Child, Ended, Met, Observation, Observer, Watch};
+use crate::probe::{Child, Ended, Observation, Observer};
 
 use super::recursion;
 
@@ -19,8 +19,6 @@ use super::recursion;
 pub(super) struct Run {
     pub ended: Ended,
     pub observation: Observation,
-    /// The processes that were met while it ran.
-    pub met: Vec<Met>,
 }
 
 impl Run {
@@ -29,15 +27,13 @@ impl Run {
         let library = stage.bundled("lib/libxdoctor-observer.so");
         let folder = stage.file(run, "observed");
         let observer = Observer::set_up(&library, &folder, &setup.api.names)?;
-        let watch = Watch::start();
         let child = observer.watch(setup.enough.iter().fold(child, |child, enough| enough.of(child)));
         let child = match run {
             "shimmed" => child.stop_when(recursion::watch(observer.clone(), setup.shim.clone())),
             _ => child,
         };
-        let ended = child.run();
-        let met = watch.finish(ended.as_ref().map_or(0, |ended| ended.pid));
-        Ok(Run { ended: ended?, observation: observer.read()?, met })
+        let ended = child.run()?;
+        Ok(Run { ended, observation: observer.read()? })
     }
 
     /// Whether any of its processes loaded this library, or another copy of the same build.

@@ -59,10 +59,10 @@ impl Observer {
         Ok(Observer { auditor: library.to_owned(), folder })
     }
 
-    /// The child, observed.
+    /// The child, observed; and whoever runs without the observer is met, as far as he is there long enough.
     #[must_use]
     pub fn watch(&self, child: Child) -> Child {
-        child.env("LD_AUDIT", &self.auditor).env("XDOCTOR_OBSERVER", &self.folder)
+        child.env("LD_AUDIT", &self.auditor).env("XDOCTOR_OBSERVER", &self.folder).meeting()
     }
 
     /// What has been observed up to now.
