@@ -366,6 +366,62 @@ mod package {
         has(&said, "fix dnf install no-such-package");
     }
 
+    /// Packages in a database of RPM's own below a folder, which `.rpmmacros` in it leads to.
+    fn database_of_rpm(place: &Place, packages: &[(&str, &str, &str, &str)]) {
+        place.write("home/.rpmmacros", &format!("%_dbpath {}\n", place.path("database").display()));
+        let done = |command: &mut Command| {
+            let output = command.env("HOME", place.path("home")).env("LC_ALL", "C").output().expect("it starts");
+            assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        for (name, epoch, version, release) in packages {
+            let spec = format!(
+                "Name: {name}\n{epoch}Version: {version}\nRelease: {release}\nSummary: A test\nLicense: MIT\n\
+                 BuildArch: noarch\n%description\nA test.\n%files\n"
+            );
+            let spec = place.write(&format!("{name}.spec"), &spec);
+            let top = format!("_topdir {}", place.path("build").display());
+            done(Command::new("rpmbuild").args(["-bb", "--quiet", "--nodeps", "--define", &top]).arg(spec));
+            let file = place.path(&format!("build/RPMS/noarch/{name}-{version}-{release}.noarch.rpm"));
+            done(Command::new("rpm").args(["-i", "--nodeps", "--justdb", "--oldpackage"]).arg(file));
+        }
+    }
+
+    #[test]
+    fn of_rpm_is_judged_by_what_a_real_database_of_rpm_says() {
+        if !support::require(there("rpm") && there("rpmbuild"), "rpm and rpmbuild") {
+            return;
+        }
+        let place = Place::new();
+        let packages = [
+            ("rocm-core", "", "6.2.4.60204", "139.el9"),
+            ("rocblas", "", "4.2.4.60204", "139.el9"),
+            ("hip-runtime-amd", "", "6.1.40093.60103", "122.el9"),
+            ("shim", "Epoch: 2\n", "1.0~rc1", "3"),
+            // As kernels are: two versions of one package at once.
+            ("kernel-x", "", "5.14.0", "1"),
+            ("kernel-x", "", "6.1.0", "1"),
+        ];
+        database_of_rpm(&place, &packages);
+        let run = |check: &str| {
+            let mut command = place.command(&format!("kind: package\nmanager: rpm\n{check}"));
+            Run::of(command.env("HOME", place.path("home")).output().expect("runs"))
+        };
+        has(&passed(run("name: rocm-core\nversion: '>=6.2, <7'")), "rocm-core 6.2.4.60204-139.el9");
+        has(&passed(run("name: shim\nversion: '<2:1.0'")), "shim 2:1.0~rc1-3");
+        has(&failed(run("name: shim\nversion: '>=2:1.0'"), "wrong-version"), "shim 2:1.0~rc1-3");
+        has(&failed(run("name: shim\ninstalled: false"), "package-unexpected"), "dnf remove shim");
+        has(&failed(run("name: rocsparse"), "package-missing"), "dnf install rocsparse");
+        has(&failed(run("name: kernel-x\nversion: '>=6'"), "wrong-version"), "kernel-x 5.14.0-1");
+        let agree = r"agree: '\.([0-9]{5,6})-'";
+        has(&passed(run(&format!("name: [rocm-core, 'rocb*']\n{agree}"))), "all 2 of 60204");
+        let mixed = failed(run(&format!("name: [rocm-core, hip-runtime-amd]\n{agree}")), "wrong-version");
+        has(&mixed, "60103: hip-runtime-amd");
+        // A database that is none: neither there nor not.
+        place.write("home/.rpmmacros", &format!("%_dbpath {}\n", place.path("checklist.yaml").display()));
+        let broken = run("name: rocm-core");
+        assert_eq!(broken.json()["steps"][0]["checks"][0]["status"], "undetermined");
+    }
+
     #[test]
     fn of_python_is_asked_of_the_interpreter() {
         if !support::require(there("python3"), "python3") {

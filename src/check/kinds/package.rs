@@ -249,15 +249,18 @@ except metadata.PackageNotFoundError:
 fn answer(manager: Manager, ended: &Ended) -> Answer {
     let text = ended.stdout.text();
     let absent = match manager {
-        Manager::Dpkg | Manager::Rpm => 1,
-        Manager::Pip => 4,
+        Manager::Dpkg => Some(1),
+        // It finds nothing and ends with 0; where it cannot open its database it says so, and ends with 1.
+        Manager::Rpm => None,
+        Manager::Pip => Some(4),
     };
     match (ended.exit(), manager) {
         (Some(0), _) => {
             let found: Vec<(String, String)> = text.lines().filter_map(installed).collect();
             if found.is_empty() { Answer::Absent } else { Answer::Installed(found) }
         }
-        (Some(status), _) if status == absent => Answer::Absent,
+        (Some(status), _) if Some(status) == absent => Answer::Absent,
+        (Some(1), Manager::Rpm) if ended.last_word().is_none() => Answer::Absent,
         _ => {
             let said = ended.last_word().map(|word| format!(": {word}")).unwrap_or_default();
             Answer::Unclear(format!("the package manager could not answer ({}){said}", ended.ending))
