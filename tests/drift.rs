@@ -324,6 +324,96 @@ mod a_client {
     }
 }
 
+/// A folder of libraries that is remembered, and its drift after a change.
+mod a_folder_of_libraries {
+    use super::*;
+
+    /// `xdoctor.yaml` over `lib/` with these files in it: names, and C.
+    fn locked(checks: &str, libraries: &[(&str, &str)]) -> TempDir {
+        let folder = tempfile::tempdir().expect("scratch");
+        fs::create_dir(folder.path().join("lib")).expect("a folder");
+        let text = format!(
+            "title: T\nsteps:\n- title: S\n  checks:\n  - {{id: f, kind: tree, path: lib, lock: true}}\n{checks}"
+        );
+        fs::write(folder.path().join("xdoctor.yaml"), text).expect("written");
+        for (name, source) in libraries {
+            build(&folder, name, source);
+        }
+        folder
+    }
+
+    fn build(folder: &TempDir, name: &str, source: &str) {
+        let built = library(folder.path(), "built.so", source, Some("v1 { global: *; };"));
+        fs::rename(built, folder.path().join("lib").join(name)).expect("moved");
+    }
+
+    fn xdoctor(folder: &TempDir, args: &[&str]) -> xdoctor::Run {
+        xdoctor::Run::of(xdoctor::command(args).current_dir(folder.path()).output().expect("runs"))
+    }
+
+    #[track_caller]
+    fn drift(folder: &TempDir, thing: &str, status: i32) -> Value {
+        let document = xdoctor(folder, &["check", "--only", "lock", "--format", "json"]).exits(status).json();
+        xdoctor::outcome(&document, &format!("lock.{thing}")).clone()
+    }
+
+    #[test]
+    fn says_of_each_that_is_another_which_functions_are() {
+        let folder =
+            locked("", &[("liba.so", "void one(){} void two(){}"), ("libb.so", "void b(){}"), ("libc.so", "")]);
+        let written = xdoctor(&folder, &["lock"]).exits(0).stdout;
+        assert!(written.contains("lib/: 3 files, 3 of them with their exports"), "{written}");
+        is(&drift(&folder, "lib/", 0), "pass", "", &["all 3 files as they were"]);
+        build(&folder, "liba.so", "void one(){} void three(){}");
+        build(&folder, "libb.so", "void b(){ __builtin_trap(); }");
+        let words = [
+            "2 files changed: liba.so, libb.so",
+            "liba.so: ",
+            "1 function gone from v1: two; 1 function new in v1: three",
+            "libb.so: rebuilt (",
+        ];
+        is(&drift(&folder, "lib/", 1), "fail", "hash-differs", &words);
+    }
+
+    #[test]
+    fn leaves_to_a_check_of_its_own_what_has_one() {
+        let folder = locked("  - {id: a, kind: library, path: lib/liba.so}\n", &[("liba.so", "void one(){}")]);
+        xdoctor(&folder, &["lock"]).exits(0);
+        let lock = fs::read_to_string(folder.path().join("xdoctor.lock")).expect("readable");
+        assert_eq!(lock.matches("\"what\":\"elf\"").count(), 1, "{lock}");
+        build(&folder, "liba.so", "void two(){}");
+        is(&drift(&folder, "lib/liba.so", 1), "fail", "abi-changed", &["1 function gone from v1: one"]);
+        let whole = drift(&folder, "lib/", 1);
+        is(&whole, "fail", "hash-differs", &["1 file changed: liba.so"]);
+        assert!(!whole.to_string().contains("gone from v1"), "{whole:#}");
+    }
+
+    #[test]
+    fn of_too_many_remembers_their_hashes_alone() {
+        let folder = locked("", &[("lib0.so", "void one(){}")]);
+        for number in 1..=48 {
+            fs::copy(folder.path().join("lib/lib0.so"), folder.path().join(format!("lib/lib{number}.so")))
+                .expect("copied");
+        }
+        let elf_lines = || {
+            xdoctor(&folder, &["lock"]).exits(0);
+            let lock = fs::read_to_string(folder.path().join("xdoctor.lock")).expect("readable");
+            lock.matches("\"what\":\"elf\"").count()
+        };
+        assert_eq!(elf_lines(), 0);
+        fs::remove_file(folder.path().join("lib/lib48.so")).expect("removed");
+        assert_eq!(elf_lines(), 48);
+        // Of names that would fill the lock, too.
+        let many: String = (0..450).map(|number| format!("void f{number}(){{}}")).collect();
+        build(&folder, "lib0.so", &many);
+        for number in 1..=47 {
+            fs::copy(folder.path().join("lib/lib0.so"), folder.path().join(format!("lib/lib{number}.so")))
+                .expect("copied");
+        }
+        assert_eq!(elf_lines(), 0);
+    }
+}
+
 mod a_source_tree {
     use super::*;
 

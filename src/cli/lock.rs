@@ -203,7 +203,10 @@ fn megabytes(bytes: u64) -> String {
 fn described(thing: &Thing) -> String {
     match thing {
         Thing::Absent => "not there, and remembered as that".to_owned(),
-        Thing::Tree(tree) => format!("{} files", tree.files.len()),
+        Thing::Tree(tree) if tree.libraries.is_empty() => format!("{} files", tree.files.len()),
+        Thing::Tree(tree) => {
+            format!("{} files, {} of them with their exports", tree.files.len(), tree.libraries.len())
+        }
         Thing::Repository(repository) => {
             let commit = repository.commit.as_deref().and_then(|id| id.get(..7)).unwrap_or("no commit");
             let dirty = repository.dirty.len();

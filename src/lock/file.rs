@@ -108,8 +108,13 @@ mod tests {
     use super::*;
     use crate::lock::{Hashes, Plan, Subject, survey};
 
-    /// The state of xdoctor's own test program and sources.
-    fn state() -> State {
+    /// The state of xdoctor's own test program and sources, and of a folder with a library.
+    fn state(libraries: &Path) -> State {
+        fs::create_dir(libraries.join("within")).expect("made");
+        for name in ["ld.so", "own.so", "within/ld.so"] {
+            fs::copy("/lib64/ld-linux-x86-64.so.2", libraries.join(name)).expect("copied");
+        }
+        fs::write(libraries.join("text"), "no library").expect("written");
         let program = std::env::current_exe().expect("a program");
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
         let subjects = [
@@ -118,6 +123,9 @@ mod tests {
             Subject::Repository(source.to_owned()),
             Subject::File(source.join("no such file")),
             Subject::File("/lib64/ld-linux-x86-64.so.2".into()),
+            Subject::Tree(libraries.to_owned()),
+            Subject::Tree(libraries.join("within")),
+            Subject::File(libraries.join("own.so")),
         ];
         survey(&Plan::new(source, subjects), &Hashes::default()).state
     }
@@ -125,7 +133,13 @@ mod tests {
     #[test]
     fn what_is_written_reads_back_and_writes_the_same_bytes() {
         let folder = tempfile::tempdir().expect("scratch");
-        let state = state();
+        let libraries = tempfile::tempdir().expect("scratch");
+        let state = state(libraries.path());
+        let of = |name: &str| match &state.things[&format!("{}/{name}", libraries.path().display())] {
+            crate::lock::Thing::Tree(tree) => tree.libraries.keys().cloned().collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((of(""), of("within/")), (vec!["ld.so".to_owned()], vec!["ld.so".to_owned()]));
         let path = write(folder.path(), "xdoctor.yaml", &state).expect("written");
         let first = fs::read(&path).expect("readable");
         let lock = read(folder.path()).expect("whole").expect("there");

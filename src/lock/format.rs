@@ -201,6 +201,7 @@ fn thing_lines(name: &str, thing: &Thing, lines: &mut Vec<Line>) {
                 },
                 Entry::Link(to) => Line::Link { of: of(), path: path.clone(), to: to.clone() },
             }));
+            tree.libraries.iter().for_each(|(path, elf)| elf_lines(&format!("{name}{path}"), elf, lines));
         }
         Thing::Repository(repository) => {
             let RepositoryState { commit, tree, branch, dirty, submodules } = repository.clone();
@@ -222,7 +223,13 @@ fn file_lines(name: &str, file: &FileState, lines: &mut Vec<Line>) {
         modified: time(file.modified),
         link: file.link.clone(),
     });
-    let Some(elf) = &file.elf else { return };
+    if let Some(elf) = &file.elf {
+        elf_lines(name, elf, lines);
+    }
+}
+
+fn elf_lines(name: &str, elf: &Elf, lines: &mut Vec<Line>) {
+    let of = || name.to_owned();
     let own = |name: &Name<'_>| name.to_string();
     lines.push(Line::Elf(ElfLine {
         of: of(),
@@ -338,6 +345,13 @@ struct Reading {
     state: State,
 }
 
+/// Where what an ELF file is made of belongs.
+enum Place<'s, 'n> {
+    File(&'s mut FileState),
+    /// A file of a folder, by its path from there.
+    Library(&'s mut TreeState, &'n str),
+}
+
 impl Reading {
     /// `None` where the line is about a thing that no line before it names.
     fn take(&mut self, line: Line) -> Option<()> {
@@ -368,7 +382,10 @@ impl Reading {
             Line::Submodule { of, path, commit } => drop(self.repository(&of)?.submodules.insert(path, commit)),
             Line::Elf(elf) => {
                 let of = elf.of.clone();
-                self.file(&of)?.elf = Some(elf.into());
+                match self.place(&of)? {
+                    Place::File(file) => file.elf = Some(elf.into()),
+                    Place::Library(tree, path) => drop(tree.libraries.insert(path.to_owned(), elf.into())),
+                }
             }
             Line::Node { of, node, inherits } => {
                 let parents = inherits.into_iter().map(Name::Owned).collect();
@@ -393,15 +410,29 @@ impl Reading {
         Some(())
     }
 
-    fn file(&mut self, of: &str) -> Option<&mut FileState> {
-        match self.state.things.get_mut(of)? {
-            Thing::File(file) => Some(file),
+    /// Where what an ELF file is made of belongs: to a file, or to a file of the innermost folder.
+    fn place<'s, 'n>(&'s mut self, of: &'n str) -> Option<Place<'s, 'n>> {
+        let things = &mut self.state.things;
+        if matches!(things.get(of), Some(Thing::File(_))) {
+            return match things.get_mut(of)? {
+                Thing::File(file) => Some(Place::File(file)),
+                _ => None,
+            };
+        }
+        let folders = of.rmatch_indices('/').map(|(at, _)| of.split_at(at + 1));
+        let mut folders = folders.filter(|(folder, _)| matches!(things.get(*folder), Some(Thing::Tree(_))));
+        let (folder, path) = folders.next()?;
+        match things.get_mut(folder)? {
+            Thing::Tree(tree) if tree.files.contains_key(path) => Some(Place::Library(tree, path)),
             _ => None,
         }
     }
 
     fn elf(&mut self, of: &str) -> Option<&mut Elf> {
-        self.file(of)?.elf.as_mut()
+        match self.place(of)? {
+            Place::File(file) => file.elf.as_mut(),
+            Place::Library(tree, path) => tree.libraries.get_mut(path),
+        }
     }
 
     fn tree(&mut self, of: &str) -> Option<&mut TreeState> {

@@ -83,6 +83,8 @@ pub struct Many {
 pub struct TreeState {
     /// The files.
     pub files: BTreeMap<String, Entry>,
+    /// What its ELF files are made of, where they are few enough; without those that are things of their own.
+    pub libraries: BTreeMap<String, Elf>,
 }
 
 /// A file of a tree.

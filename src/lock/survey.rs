@@ -46,7 +46,21 @@ pub fn survey(plan: &Plan, known: &Hashes) -> Survey {
     let seen: Vec<_> =
         wanted.into_par_iter().map(|(name, planned, wanted)| (name, wanted.look(planned, &hashes))).collect();
     seen.into_iter().for_each(|(name, thing)| survey.keep(name, thing));
+    forget_repeated(&mut survey.state);
     survey
+}
+
+/// What is a file of its own, or of a folder within, is remembered there.
+fn forget_repeated(state: &mut State) {
+    let names: Vec<String> = state.things.keys().cloned().collect();
+    for (tree, thing) in &mut state.things {
+        let Thing::Tree(TreeState { libraries, .. }) = thing else { continue };
+        let within: Vec<&String> = names.iter().filter(|name| *name != tree && name.starts_with(tree)).collect();
+        libraries.retain(|file, _| {
+            let name = format!("{tree}{file}");
+            !within.iter().any(|other| name == **other || (other.ends_with('/') && name.starts_with(*other)))
+        });
+    }
 }
 
 impl Survey {
@@ -97,8 +111,9 @@ impl Wanted {
             Wanted::Known(thing) => Ok(thing),
             Wanted::File(_) => file(&planned.path, hashes).map(|file| Thing::File(Box::new(file))),
             Wanted::Tree(files) => {
+                let libraries = Elf::read_all(files.iter().map(|(name, path)| (name.as_str(), path.as_path())));
                 let entries = files.into_iter().map(|(name, path)| Ok((name, entry(&path, hashes)?)));
-                Ok(Thing::Tree(TreeState { files: entries.collect::<Result<_, String>>()? }))
+                Ok(Thing::Tree(TreeState { files: entries.collect::<Result<_, String>>()?, libraries }))
             }
         }
     }

@@ -48,6 +48,15 @@ impl ElfChange {
         ElfChange { changes, clauses }
     }
 
+    /// All of it in one sentence; `again` where the build id is another, too.
+    pub fn sentence(&self, size: &str, again: bool) -> String {
+        match (self.clauses.is_empty(), again) {
+            (false, _) => format!("{size}, {}", self.clauses.join("; ")),
+            (true, true) => format!("rebuilt ({size}): build id differs, exports the same"),
+            (true, false) => format!("{size}, build id and exports the same: stripped, patched or signed afterwards"),
+        }
+    }
+
     /// Whether a client that is already linked notices.
     pub fn breaks(&self) -> bool {
         self.changes.iter().any(|change| change.breaks)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::code::Code;
 use crate::interpose::diff::What;
+use crate::lock::Hashed;
 use crate::lock::format::time;
 use crate::lock::plan::{Part, Planned};
 use crate::lock::state::FileState;
@@ -50,7 +51,7 @@ impl Sides<'_> {
     }
 
     fn elf(&self, planned: &Planned, was: &FileState, is: &FileState, change: &ElfChange, drift: &mut Drift) {
-        let size = sizes(was, is);
+        let size = sizes(&was.content, &is.content);
         let build_id = |file: &FileState| file.elf.as_ref().and_then(|elf| elf.build_id.clone());
         let (old, new) = (build_id(was), build_id(is));
         let again = old != new;
@@ -63,11 +64,7 @@ impl Sides<'_> {
                 drift.saw(format!("{}: {}", one.subject, one.why));
             }
         }
-        let actual = match (change.clauses.is_empty(), again) {
-            (false, _) => format!("{size}, {}", change.clauses.join("; ")),
-            (true, true) => format!("rebuilt ({size}): build id differs, exports the same"),
-            (true, false) => format!("{size}, build id and exports the same: stripped, patched or signed afterwards"),
-        };
+        let actual = change.sentence(&size, again);
         // What a client exports is no promise to the shim.
         let only_client = planned.parts.iter().eq([&Part::Client]);
         let code = if change.breaks() && !only_client { Code::AbiChanged } else { Code::Drifted };
@@ -90,12 +87,12 @@ fn other_content(was: &FileState, is: &FileState, drift: &mut Drift) {
         (false, true) => ", an ELF file now",
         _ => "",
     };
-    let actual = format!("sha256 {}, {}{what}", short(&is.content.sha256), sizes(was, is));
+    let actual = format!("sha256 {}, {}{what}", short(&is.content.sha256), sizes(&was.content, &is.content));
     drift.differs(Code::HashDiffers, expected, actual, mend(Code::HashDiffers));
 }
 
-fn sizes(was: &FileState, is: &FileState) -> String {
-    match (was.content.size, is.content.size) {
+pub(super) fn sizes(was: &Hashed, is: &Hashed) -> String {
+    match (was.size, is.size) {
         (old, new) if old == new => "same size".to_owned(),
         (old, new) => format!("{old} → {new} bytes"),
     }

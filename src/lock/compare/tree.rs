@@ -7,6 +7,8 @@ use crate::lock::state::{Entry, TreeState};
 
 use super::Sides;
 use super::drift::{Drift, SHOWN, mend};
+use super::elf::ElfChange;
+use super::file::sizes;
 
 impl Sides<'_> {
     pub(super) fn tree(&self, planned: &Planned, was: &TreeState, is: &TreeState, drift: &mut Drift) {
@@ -28,6 +30,20 @@ impl Sides<'_> {
         if client {
             drift.rebuild = Some(self.new_client(planned));
         }
+        for name in &changed {
+            drift.seen.extend(library(name, was, is));
+        }
         drift.differs(code, format!("{} files as they were", was.files.len()), clauses.join("; "), mend(code));
     }
+}
+
+/// What has changed in an ELF file of a folder, where it was remembered in detail.
+fn library(name: &str, was: &TreeState, is: &TreeState) -> Option<String> {
+    let (old, new) = was.libraries.get(name).zip(is.libraries.get(name))?;
+    let size = match (was.files.get(name)?, is.files.get(name)?) {
+        (Entry::File(was, _), Entry::File(is, _)) if was != is => sizes(was, is),
+        _ => return None,
+    };
+    let change = ElfChange::between(old, new);
+    Some(format!("{name}: {}", change.sentence(&size, old.build_id != new.build_id)))
 }
