@@ -252,6 +252,23 @@ mod a_file_that_is_no_report {
     }
 
     #[test]
+    fn is_wrong_at_a_column_that_an_editor_knows_also_where_it_ends_too_early() {
+        for (text, line, column) in
+            [("{\"schema\":\n", 2, 1), ("{\"schema\": \"xdoc\ntor\"}", 1, 17), ("{\"ä\": ?}", 1, 7)]
+        {
+            let reports = Reports::new();
+            reports.write("n1.json", text);
+            let error = reports.merge(&["--format", "json"]).exits(2).json();
+            schema::assert_valid("error", &error);
+            assert_eq!((error["line"].as_u64(), error["column"].as_u64()), (Some(line), Some(column)), "{error:#}");
+            let said = error["message"].as_str().expect("words");
+            assert!(said.ends_with(&format!("at line {line} column {column}")), "{said}");
+            let refused = &reports.document(&["--keep-going"], 3)["refused"][0];
+            assert_eq!(refused["line"].as_u64(), Some(line));
+        }
+    }
+
+    #[test]
     fn is_said_where_it_is_not_there_at_all() {
         let run = xdoctor(["merge", "/nowhere/n1.json"]).exits(2);
         assert!(run.stderr.starts_with("xdoctor: /nowhere/n1.json: No such file"), "{}", run.stderr);

@@ -45,7 +45,7 @@ impl Refused {
     /// Line and column in the file, from 1, where the fault has a place.
     pub fn place(&self) -> Option<(usize, usize)> {
         match &self.why {
-            Why::Refusal(Refusal::Damaged(error) | Refusal::Malformed(error)) => Some((error.line(), error.column())),
+            Why::Refusal(Refusal::Damaged(fault) | Refusal::Malformed(fault)) => Some((fault.line, fault.column)),
             _ => None,
         }
     }

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use crate::check::Status;
 
+use super::fault::Fault;
+
 /// The document that is read: `check --format json` and `--report json=PATH` write it.
 pub const SCHEMA: &str = "xdoctor/check/1";
 
@@ -85,7 +87,7 @@ pub enum Refusal {
     Empty,
     /// It is no JSON, or ends in the middle of it.
     #[error("no whole JSON document: {0}")]
-    Damaged(serde_json::Error),
+    Damaged(Fault),
     /// xdoctor ended with exit status 2 on that machine.
     #[error("holds no report but what stopped xdoctor there: {0}")]
     Stopped(String),
@@ -100,7 +102,7 @@ pub enum Refusal {
     ExitStatus(u8),
     /// It calls itself a report, and is none.
     #[error("says that it is a report and is not as one: {0}")]
-    Malformed(serde_json::Error),
+    Malformed(Fault),
 }
 
 impl Report {
@@ -110,7 +112,7 @@ impl Report {
     /// Where one of them is no report; the others of that text are not used then.
     pub fn read(text: &[u8]) -> Result<Vec<Report>, Refusal> {
         let documents = serde_json::Deserializer::from_slice(text).into_iter::<Report>();
-        let reports = documents.collect::<Result<Vec<_>, _>>().map_err(|error| refusal(text, error))?;
+        let reports = documents.collect::<Result<Vec<_>, _>>().map_err(|error| refusal(text, &error))?;
         if reports.is_empty() {
             return Err(Refusal::Empty);
         }
@@ -127,11 +129,11 @@ impl Report {
 }
 
 /// Looks again, to say what it is instead: reading is fast, refusing need not be.
-fn refusal(text: &[u8], error: serde_json::Error) -> Refusal {
+fn refusal(text: &[u8], error: &serde_json::Error) -> Refusal {
     for document in serde_json::Deserializer::from_slice(text).into_iter::<Value>() {
         let document = match document {
             Ok(document) => document,
-            Err(error) => return Refusal::Damaged(error),
+            Err(error) => return Refusal::Damaged(Fault::of(text, &error)),
         };
         let member = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
         match member("schema").as_deref() {
@@ -141,5 +143,5 @@ fn refusal(text: &[u8], error: serde_json::Error) -> Refusal {
             None => return Refusal::Alien,
         }
     }
-    Refusal::Malformed(error)
+    Refusal::Malformed(Fault::of(text, error))
 }
