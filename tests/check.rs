@@ -267,6 +267,15 @@ mod a_checklist_that_was_found {
     }
 
     #[test]
+    fn and_that_is_a_link_to_nothing_is_no_reason_for_the_self_check() {
+        let folder = scratch();
+        let file = folder.path().join("xdoctor.yaml");
+        std::os::unix::fs::symlink("gone.yaml", &file).expect("a link");
+        let said = check_below(folder.path()).exits(2).stderr;
+        assert!(said.contains(&format!("{}: ", file.display())) && said.contains("No such file"), "{said}");
+    }
+
+    #[test]
     fn and_that_everybody_can_write_is_refused_unless_named() {
         let folder = scratch();
         let file = folder.path().join("xdoctor.yaml");

@@ -184,6 +184,22 @@ mod a_lock_that_is_not_whole {
     }
 
     #[test]
+    fn because_it_is_a_link_to_nothing_is_refused_with_what_it_leads_to() {
+        let sample = Remembered::with(CHECKLIST);
+        std::os::unix::fs::symlink("elsewhere/gone.lock", sample.lock()).expect("a link");
+        for command in ["check", "lock"] {
+            let document = sample.run(&[command, "--format", "json"]).exits(2).json();
+            schema::assert_valid("error", &document);
+            assert_eq!(document["file"], sample.lock().to_str().expect("text"));
+            let said = document["message"].as_str().expect("words");
+            assert!(said.contains("is a symbolic link to elsewhere/gone.lock, which is not there"), "{said}");
+        }
+        sample.run(&["check", "--no-lock", "--only", "map"]).exits(0);
+        sample.run(&["lock", "--force"]).exits(0);
+        assert!(sample.lock().symlink_metadata().expect("there").is_file());
+    }
+
+    #[test]
     fn because_it_is_a_folder_or_a_fifo_is_refused_at_once() {
         let sample = Remembered::with(CHECKLIST);
         fs::create_dir(sample.lock()).expect("a folder");

@@ -38,6 +38,9 @@ pub fn unusable(bad: BadChecklist) -> anyhow::Error {
 
 /// The lock as the file to blame.
 pub fn locked(error: LockError) -> anyhow::Error {
-    let (LockError::Damaged { path, .. } | LockError::Read { path, .. } | LockError::Write { path, .. }) = &error;
+    let (LockError::Damaged { path, .. }
+    | LockError::Read { path, .. }
+    | LockError::Dangling { path, .. }
+    | LockError::Write { path, .. }) = &error;
     anyhow!(Unusable { message: error.to_string(), file: Some(path.clone()), line: None, column: None })
 }

@@ -32,7 +32,7 @@ pub struct Args {
     /// Give a variable of the checklist a value; repeatable
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = name_and_value)]
     vars: Vec<(String, String)>,
-    /// Replace a lock that is damaged, or of another checklist
+    /// Replace a lock that is damaged, a link to nothing, or of another checklist
     #[arg(long)]
     force: bool,
 }
@@ -116,7 +116,7 @@ fn before(source: &Source, force: bool) -> anyhow::Result<Option<lock::Lock>> {
             column: None,
         })),
         Ok(_) => Ok(None),
-        Err(LockError::Damaged { .. }) if force => Ok(None),
+        Err(LockError::Damaged { .. } | LockError::Dangling { .. }) if force => Ok(None),
         Err(error) => Err(locked(error)),
     }
 }

@@ -45,6 +45,18 @@ pub enum LockError {
         /// Why.
         source: io::Error,
     },
+    /// It is a link to nothing: what it was to remember is elsewhere, or gone.
+    #[error(
+        "{} is a symbolic link to {}, which is not there: nothing is compared with it. Bring that file back, or remove the \
+         link; xdoctor lock --force puts a new lock in its place",
+        .path.display(), .target.display()
+    )]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+        /// What it says that it leads to.
+        target: PathBuf,
+    },
     /// It cannot be written.
     #[error("cannot write {}: {source}", .path.display())]
     Write {
@@ -58,7 +70,7 @@ pub enum LockError {
 /// Reads the lock in a folder; `None` where there is none.
 ///
 /// # Errors
-/// Where it cannot be read, or was cut off or edited.
+/// Where it cannot be read, was cut off or edited, or is a link to nothing.
 pub fn read(folder: &Path) -> Result<Option<Lock>, LockError> {
     let path = folder.join(FILE_NAME);
     let text = match fs::metadata(&path) {
@@ -68,7 +80,9 @@ pub fn read(folder: &Path) -> Result<Option<Lock>, LockError> {
     };
     let bytes = match text {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return fs::read_link(&path).map_or(Ok(None), |target| Err(LockError::Dangling { path, target }));
+        }
         Err(source) => return Err(LockError::Read { path, source }),
     };
     let text = String::from_utf8_lossy(&bytes);
