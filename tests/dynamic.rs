@@ -248,6 +248,7 @@ dynamic! {
     a_copy_that_the_shim_spoils_is_a_wrong_result "wrong-result",
     a_product_that_is_no_number_is_a_wrong_result "wrong-result-nan",
     a_crash_after_the_right_result_is_a_teardown_crash "teardown-crash",
+    a_crash_after_main_is_a_teardown_crash_although_what_was_printed_is_lost "teardown-crash-unflushed",
     a_crash_under_way_is_a_crash "crash",
     a_lock_that_is_held_while_waiting_is_a_hang_with_its_stacks "hang",
     a_lookup_that_waits_for_the_loaders_lock_is_an_init_deadlock "init-deadlock",

@@ -38,8 +38,14 @@ FACE unsigned la_objopen(struct link_map *map, Lmid_t space, uintptr_t *cookie) 
 
 FACE unsigned la_objclose(uintptr_t *cookie) {
     struct held held = observer_lock();
-    if (object_of(cookie) != NOBODY)
-        observer_object_closed(object_of(cookie));
+    unsigned object = object_of(cookie);
+    if (object != NOBODY) {
+        char number[24];
+        /* The program is closed by exit only, once its own destructors have run, before those of most libraries. */
+        if (observer_objects[object].executable)
+            observer_record("closed", observer_number(object, number), NULL);
+        observer_object_closed(object);
+    }
     observer_unlock(held);
     return 0;
 }

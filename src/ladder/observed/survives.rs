@@ -29,6 +29,10 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         Ending::Signalled(_) if correct::has_printed_all(evidence) || says_the_same(evidence) => {
             fails(Code::TeardownCrash, "exit status 0 after the result, which was right")
         }
+        Ending::Signalled(_) if had_finished(evidence) => {
+            let actual = format!("{actual}; its main function had come to an end, and destructors ran");
+            Answer::Diagnosed(Diagnosis::new(Code::TeardownCrash, "exit status 0, as without the shim", actual))
+        }
         Ending::Signalled(_) => {
             let actual = format!("{actual}{}", under_way(evidence));
             Answer::Diagnosed(Diagnosis::new(Code::Crash, "exit status 0, as without the shim", actual))
@@ -49,6 +53,12 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         Ending::Interrupted => Answer::Undetermined("interrupted".into()),
     };
     (answer, seen)
+}
+
+/// Whether the command's own process was past its main function. What it had printed and not flushed is lost then.
+fn had_finished(evidence: &Evidence<'_>) -> bool {
+    let mut images = evidence.shimmed.observation.images.iter().rev();
+    images.find(|image| image.pid == evidence.shimmed.ended.pid).is_some_and(|image| image.finished)
 }
 
 /// The calls that did not return, as far as they had not left the shim.

@@ -36,6 +36,8 @@ pub struct Image {
     pub parent: u32,
     /// Whether a fork began it: its objects and references are those that its parent had then, its counts its own.
     pub forked: bool,
+    /// Whether the program called exit, or returned from main, and its own destructors have run.
+    pub finished: bool,
     /// The objects that ld.so loaded, the program first.
     pub objects: Vec<Object>,
     /// References and pointers with the calls made through them; those that were never called have a count of 0.
@@ -190,6 +192,7 @@ impl Image {
                 self.unseen.push(Unseen { caller, symbol, via, reason: Reason::from_word(&reason) });
             }
             Record::Observer { parent, .. } if !self.forked => self.parent = parent,
+            Record::Closed { number } => self.finished |= number == 0,
             Record::Object { .. } | Record::Observer { .. } | Record::Fork { .. } => {}
         }
     }

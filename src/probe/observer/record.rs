@@ -13,6 +13,8 @@ pub enum Record {
     Fork { stem: PathBuf, bytes: usize },
     /// An object, by the number that later records call it.
     Object { number: usize, namespace: i64, path: PathBuf },
+    /// The program's own destructors have run: it came to its end by itself.
+    Closed { number: usize },
     /// What the counter of that number stands for. `provider` is `None` where no object holds the address.
     Entry { number: usize, caller: usize, provider: Option<usize>, via: u8, version: Option<String>, symbol: String },
     /// A reference or pointer whose calls are not counted, and the observer's word for why.
@@ -40,6 +42,7 @@ fn parse_one(record: &[u8]) -> Option<Record> {
             let (namespace, file) = cut(rest)?;
             Record::Object { number: number(id)?, namespace: number(namespace)?, path: path(file) }
         }
+        b"closed" => Record::Closed { number: number(rest)? },
         b"entry" => entry(rest)?,
         b"unseen" => {
             let (caller, rest) = cut(rest)?;
@@ -91,7 +94,7 @@ mod tests {
 
     #[test]
     fn records_are_read_and_what_was_cut_off_is_left_out() {
-        let log = b"observer\t2\t7\0object\t0\t0\t/a b\tc\0entry\t64\t0\t-\t2\t-\thipMalloc\0nonsense\0unseen\t0\t0\trefused\tf\0entry\t6";
+        let log = b"observer\t2\t7\0object\t0\t0\t/a b\tc\0entry\t64\t0\t-\t2\t-\thipMalloc\0nonsense\0closed\t0\0unseen\t0\t0\trefused\tf\0entry\t6";
         let records: Vec<Record> = parse(log).collect();
         let symbol = "hipMalloc".to_owned();
         assert_eq!(
@@ -100,6 +103,7 @@ mod tests {
                 Record::Observer { version: 2, parent: 7 },
                 Record::Object { number: 0, namespace: 0, path: "/a b\tc".into() },
                 Record::Entry { number: 64, caller: 0, provider: None, via: 2, version: None, symbol },
+                Record::Closed { number: 0 },
                 Record::Unseen { caller: 0, via: 0, reason: "refused".to_owned(), symbol: "f".to_owned() },
             ]
         );
