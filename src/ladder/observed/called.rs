@@ -7,6 +7,7 @@ use crate::code::{Code, Severity};
 use crate::diagnosis::{Diagnosis, counted, listed};
 use crate::interpose::{Role, is_critical};
 use crate::ladder::rung::Answer;
+use crate::ladder::setup::Deployment;
 use crate::ladder::witness::Seen;
 use crate::probe::{Departure, Ending, Met, Row, Via};
 
@@ -141,11 +142,19 @@ fn bypass(evidence: &Evidence<'_>, trails: &[Trail<'_>]) -> Option<Answer> {
         .collect();
     let by_name = around.iter().any(|trail| trail.row.via == Via::Dlsym) && !hijackable;
     let mut mends = Vec::new();
-    if let Some(lookup) = handing.first() {
+    let handed_out = around.iter().any(|trail| trail.row.via == Via::HandedOut);
+    if let Some(lookup) = handing.iter().find(|lookup| handed_out || !evidence.shim.exports.contains_key(**lookup)) {
         mends.push(format!("interpose {lookup}, and answer with the shim's own functions"));
     }
     if by_name {
         mends.push("interpose dlsym, and answer with the shim's own functions".to_owned());
+    }
+    if by_name && evidence.setup.deploy == Deployment::Preload {
+        mends.push(
+            "or, where the command opens the runtime by its name and not by a path, put the shim in its place: --deploy \
+             replace"
+                .to_owned(),
+        );
     }
     let diagnosis = Diagnosis::new(Code::DlsymBypass, "every call of the API in the shim", actual).weighing(severity);
     Some(Answer::Diagnosed(if mends.is_empty() { diagnosis } else { diagnosis.mended_by(mends.join("\n")) }))
