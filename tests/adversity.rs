@@ -49,6 +49,17 @@ fn ctrl_c_ends_every_child_and_reports_what_is_known() {
 }
 
 #[test]
+fn one_report_that_cannot_be_written_is_named_and_keeps_none_of_the_others_back() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let list = folder.path().join("c.yaml");
+    fs::write(&list, "title: T\nsteps: [{title: S, checks: [{id: a, kind: path, path: /}]}]\n").expect("written");
+    let mut command = command(["check", "c.yaml", "--report", "tap=/dev/full", "--report", "junit=out.xml"]);
+    let run = Run::of(command.current_dir(folder.path()).output().expect("runs")).exits(2);
+    assert!(run.stderr.contains("cannot write /dev/full: No space left on device"), "{}", run.stderr);
+    assert!(fs::read_to_string(folder.path().join("out.xml")).expect("written").contains("<testsuites"));
+}
+
+#[test]
 fn ctrl_c_at_the_very_beginning_leaves_no_folder_behind() {
     let scratch = tempfile::tempdir().expect("scratch");
     for milliseconds in [2, 5, 10, 15, 20, 30, 40] {

@@ -265,10 +265,12 @@ fn print(run: &Run<'_>, args: &Args, output: Output) -> anyhow::Result<()> {
         Format::Text if args.reports.iter().any(|(_, path)| path.as_os_str() == "-") => {}
         Format::Text => to_stdout(&report::render(run, style))?,
     }
+    // One that cannot be written is no reason to leave out those after it.
+    let mut written = Ok(());
     for (format, path) in &args.reports {
-        write_report(path, &rendered(run, *format, style)?)?;
+        written = written.and(write_report(path, &rendered(run, *format, style)?));
     }
-    Ok(())
+    written
 }
 
 /// Whether or not anybody reads it to the end: reports to files are for others.
@@ -337,8 +339,8 @@ fn write_report(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file =
         tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write in {}", folder.display()))?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
+    let whole = file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all());
+    whole.with_context(|| format!("cannot write {}", path.display()))?;
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     file.as_file().set_permissions(mode)?;
     file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
