@@ -47,6 +47,19 @@ impl Sample {
     }
 }
 
+#[test]
+fn an_installed_library_must_go_on_being_the_build_that_is_there() {
+    let sample = Sample::new();
+    let document = sample.checked(0);
+    assert_eq!(outcome(&document, "libshimhip")["status"], "pass");
+    let list = fs::read_to_string(sample.0.path("xdoctor.yaml")).expect("written");
+    assert!(list.contains("        same_build_as: build/libshimhip.so\n"), "{list}");
+    let built = Shim::in_folder(&sample.0.path("elsewhere")).link();
+    fs::copy(built, sample.0.path("build/libshimhip.so")).expect("built");
+    let document = sample.0.run(&["check", "--format", "json"]).exits(1).json();
+    is(&document, "libshimhip", "fail", "stale-build");
+}
+
 fn in_folder(folder: &Path, args: &[&str]) -> Run {
     Run::of(command(args).current_dir(folder).output().expect("runs"))
 }

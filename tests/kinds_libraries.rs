@@ -89,6 +89,27 @@ mod library {
     use super::*;
 
     #[test]
+    fn installed_from_the_build_that_is_there_passes_and_from_another_fails() {
+        let place = Place::new();
+        let build = |name: &str, text: &str| {
+            let source = place.write("a.c", text);
+            let mut cc = std::process::Command::new("cc");
+            cc.args(["-shared", "-Wl,--build-id", "-o"]).arg(place.path(name)).arg(source);
+            assert!(cc.status().expect("a compiler").success());
+        };
+        build("built.so", "int a(void) { return 1; }");
+        std::fs::copy(place.path("built.so"), place.path("installed.so")).expect("installed");
+        let strip = std::process::Command::new("strip").arg(place.path("installed.so")).status();
+        assert!(strip.expect("binutils").success());
+        let check = "kind: library\npath: installed.so\nsame_build_as: built.so";
+        has(&place.passes(check), "the same build as ");
+        build("built.so", "int a(void) { return 2; }");
+        has(&place.fails(check, "stale-build"), "install it again");
+        std::fs::remove_file(place.path("built.so")).expect("removed");
+        has(&place.is_undetermined(check), "which build it is cannot be told");
+    }
+
+    #[test]
     fn whose_search_path_is_as_wanted_passes_and_otherwise_fails_with_the_line_that_mends_it() {
         let place = Place::new();
         link(&place, "libx.so", "int x;", &["-Wl,-rpath,$ORIGIN/../lib:/tmp"]);

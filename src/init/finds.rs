@@ -142,6 +142,15 @@ impl Finds {
         }
         let builds: Vec<&PathBuf> = self.builds.iter().map(|build| &build.path).collect();
         let in_build = |file: &Elf| builds.iter().any(|build| file.path.starts_with(build));
+        let product_of = |installed: &Elf| {
+            let same = |file: &&Elf| {
+                file.path.file_name() == installed.path.file_name() && file.facts.build_id == installed.facts.build_id
+            };
+            let mut products = self.files.iter().filter(|file| in_build(file)).filter(same);
+            (!in_build(installed) && installed.facts.build_id.is_some()).then(|| products.next()).flatten()
+        };
+        let products: Vec<Option<PathBuf>> =
+            self.files.iter().map(|file| product_of(file).map(|product| product.path.clone())).collect();
         let installed: BTreeSet<_> = self
             .files
             .iter()
@@ -153,6 +162,7 @@ impl Finds {
             .iter()
             .map(|file| !in_build(file) || !installed.contains(&file.path.file_name().map(ToOwned::to_owned)))
             .collect();
+        self.files.iter_mut().zip(products).for_each(|(file, product)| file.product = product);
         let mut kept = kept.into_iter();
         self.files.retain(|_| kept.next().unwrap_or(true));
     }
@@ -163,7 +173,7 @@ impl Repository {
         let repository = git2::Repository::open(path).ok();
         let head = repository.as_ref().and_then(|repository| repository.head().ok()?.peel_to_commit().ok());
         let mut options = git2::StatusOptions::new();
-        options.include_untracked(true).exclude_submodules(true);
+        options.include_untracked(true);
         let statuses = repository.as_ref().and_then(|repository| repository.statuses(Some(&mut options)).ok());
         Repository {
             path: path.to_owned(),

@@ -39,6 +39,8 @@ pub struct Elf {
     pub facts: Library,
     /// What it is to the others.
     pub role: Role,
+    /// The product of a build tree that it was installed from, where that is there.
+    pub product: Option<PathBuf>,
 }
 
 /// What the runtimes of the API are called, before the version.
@@ -54,7 +56,12 @@ impl Elf {
         }
         let read = Library::read(path).ok()?;
         let role = role(&read, name);
-        (library || role == Role::Client).then(|| Elf { path: by_soname(path, &read), facts: read, role })
+        (library || role == Role::Client).then(|| Elf {
+            path: by_soname(path, &read),
+            facts: read,
+            role,
+            product: None,
+        })
     }
 
     /// What checks about it are called: its name without the endings.

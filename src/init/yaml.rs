@@ -196,10 +196,15 @@ impl Writer {
                 Role::Other => "it has nothing to do with the API",
             };
             self.remark(what);
-            if self.check(file.stem(), "library", Some(&file.path))
-                && let Some(soname) = &file.facts.soname
-            {
+            if !self.check(file.stem(), "library", Some(&file.path)) {
+                continue;
+            }
+            if let Some(soname) = &file.facts.soname {
                 self.field("soname", quoted(soname));
+            }
+            if let Some(product) = file.product.as_ref().and_then(|product| self.path(product)) {
+                self.line("        # Else it was built and not installed, or installed from another build.");
+                self.field("same_build_as", product);
             }
         }
         if !left.is_empty() {

@@ -9,8 +9,8 @@ use globset::GlobMatcher;
 
 use crate::check::digest::Digest;
 use crate::check::fields::Fields;
-use crate::check::finding::Finding;
-use crate::code::Code;
+use crate::check::finding::{Finding, Open};
+use crate::code::{Code, Severity};
 use crate::diagnosis::Diagnosis;
 use crate::interpose::{Library, SearchFolder, search_folders};
 use crate::lock::Subject;
@@ -24,6 +24,8 @@ struct LibraryCheck {
     soname: Option<String>,
     build_id: Option<String>,
     sha256: Option<String>,
+    /// The product in the build tree that it must have been installed from.
+    same_build_as: Option<PathBuf>,
     needs: Vec<String>,
     /// What each part of RPATH and RUNPATH must be like.
     runpath: Vec<GlobMatcher>,
@@ -36,6 +38,7 @@ pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
         soname: fields.text("soname"),
         build_id: fields.text("build_id"),
         sha256: fields.text("sha256"),
+        same_build_as: fields.path("same_build_as"),
         needs: fields.texts("needed").unwrap_or_default(),
         runpath: fields.globs("runpath").unwrap_or_default(),
     };
@@ -79,6 +82,7 @@ impl Kind for LibraryCheck {
             Err(error) => return Finding::undetermined(format!("{path}: {error}")).into(),
         }
         self.look_at_names(&library, &mut finding);
+        self.look_at_build(&library, &mut finding);
         self.look_at_search_path(&library, &mut finding);
         finding.into()
     }
@@ -111,6 +115,34 @@ impl LibraryCheck {
         for wanted in self.needs.iter().filter(|wanted| !library.needed.contains(wanted)) {
             let actual = format!("it NEEDs {}", or_none(&library.needed.join(", ")));
             finding.violates(Diagnosis::new(Code::MissingLibrary, format!("DT_NEEDED {wanted}"), actual));
+        }
+    }
+
+    /// Installing may strip a file or change its search path: the build id stays.
+    fn look_at_build(&self, library: &Library, finding: &mut Finding) {
+        let Some(built) = &self.same_build_as else { return };
+        let shown = built.display();
+        let product = match Library::read(built) {
+            Ok(product) => product,
+            Err(error) => {
+                let reason = format!("which build it is cannot be told: {error}");
+                finding.open = Some(Open::Undetermined { reason, code: None, fix: None });
+                return;
+            }
+        };
+        match (&library.build_id, &product.build_id) {
+            (Some(own), Some(built)) if own == built => finding.saw(format!("the same build as {shown}")),
+            (Some(own), Some(built)) => {
+                let expected = format!("the build that {shown} is: build id {built}");
+                let diagnosis = Diagnosis::new(Code::StaleBuild, expected, format!("another: build id {own}"));
+                finding
+                    .violates(diagnosis.weighing(Severity::Fail).mended_by("install it again: cmake --install BUILD"));
+            }
+            _ => {
+                let reason =
+                    format!("without build ids (-Wl,--build-id) it cannot be told from which build of {shown} it is");
+                finding.open = Some(Open::Undetermined { reason, code: None, fix: None });
+            }
         }
     }
 
