@@ -263,6 +263,19 @@ mod build {
     }
 
     #[test]
+    fn is_stale_for_a_source_that_git_does_not_track_yet() {
+        let Some(place) = built(GENERATORS[0]) else { return };
+        run(&place.path("source"), "git", &["init", "-q"]);
+        run(&place.path("source"), "git", &["add", "CMakeLists.txt"]);
+        let check = "kind: build\npath: build\nsource: source\nproducts: libhal.so";
+        place.passes(check);
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+        let file = fs::File::options().append(true).open(place.path("source/hal.c")).expect("there");
+        file.set_modified(later).expect("set");
+        has(&place.warns(check, "stale-build"), "source/hal.c changed at ");
+    }
+
+    #[test]
     fn by_a_compiler_that_is_reached_over_links_is_known_by_each_of_their_names() {
         let Some(place) = built(GENERATORS[0]) else { return };
         let link = place.path("mycc");

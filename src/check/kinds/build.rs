@@ -18,7 +18,7 @@ use crate::lock::Subject;
 
 use super::build_options::Options;
 use super::cmake::Cache;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Made};
 use super::refused::refused;
 use super::{Context, Found, Kind, work_tree};
 
@@ -143,6 +143,14 @@ impl BuildCheck {
         }
     }
 
+    /// Of what is known to have gone into a product: git may not track it yet.
+    fn newest_of(&self, made: &Made<'_>) -> Option<(PathBuf, SystemTime)> {
+        let tree = fs::canonicalize(self.newer_than.as_deref()?).ok()?;
+        let sources = made.sources.iter().filter(|source| source.starts_with(&tree));
+        let changed = |source: &&Path| Some((source.to_path_buf(), fs::metadata(source).ok()?.modified().ok()?));
+        sources.filter_map(changed).max_by_key(|(_, changed)| *changed)
+    }
+
     fn look_at_products(&self, finding: &mut Finding) {
         let sources = self.newer_than.as_deref().map(|source| newest_first(source, &self.path)).unwrap_or_default();
         let inputs = LazyCell::new(|| Inputs::of(&self.path));
@@ -159,17 +167,19 @@ impl BuildCheck {
                 );
                 continue;
             };
-            let newer = sources.iter().take_while(|(_, changed)| *changed > built);
-            match newer.into_iter().find(|(source, _)| !inputs.is_foreign(source, &path)) {
+            let made = inputs.made(&path);
+            let known = sources.iter().take_while(|(_, changed)| *changed > built);
+            let known = known.into_iter().find(|(source, _)| !inputs.is_foreign(source, &made)).cloned();
+            match known.or_else(|| self.newest_of(&made).filter(|(_, changed)| *changed > built)) {
                 Some((source, changed)) => {
                     let expected = format!("{product} not older than the sources");
                     let actual = format!(
                         "{} changed at {}, {product} was built at {}",
                         source.display(),
-                        time(*changed),
+                        time(changed),
                         time(built)
                     );
-                    let fix = match inputs.is_script(source, &path) {
+                    let fix = match inputs.is_script(&source, &path) {
                         // Where no LINK_DEPENDS names it, nothing is linked again for its sake.
                         true => format!("cmake --build {} --clean-first", self.path.display()),
                         false => self.rebuild(),

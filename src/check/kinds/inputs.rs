@@ -43,38 +43,51 @@ impl Inputs {
         linked.is_some_and(|linked| fs::canonicalize(source).is_ok_and(|source| linked.scripts.contains(&source)))
     }
 
+    /// What the product was made from, as far as the build tree says.
+    pub(super) fn made(&self, product: &Path) -> Made<'_> {
+        let mut made = Made { sources: HashSet::new(), whole: true };
+        match fs::canonicalize(product) {
+            Ok(product) => self.collect(&product, &mut made, &mut HashSet::new()),
+            Err(_) => made.whole = false,
+        }
+        made
+    }
+
+    fn collect<'a>(&'a self, product: &Path, made: &mut Made<'a>, seen: &mut HashSet<PathBuf>) {
+        if !seen.insert(product.to_owned()) {
+            return;
+        }
+        let Some(Linked { parts, scripts }) = self.products.get(product) else { return made.whole = false };
+        made.sources.extend(scripts.iter().map(PathBuf::as_path));
+        for part in parts {
+            match (self.objects.get(part), fs::canonicalize(part)) {
+                (Some(inputs), _) => {
+                    // What was generated there came of sources that no compiler names.
+                    made.whole &= !inputs.iter().any(|input| input.starts_with(&self.build));
+                    made.sources.extend(inputs.iter().map(PathBuf::as_path));
+                }
+                (None, Ok(archive)) => self.collect(&archive, made, seen),
+                (None, Err(_)) => made.whole = false,
+            }
+        }
+    }
+
     /// Whether a source is known to have gone into other products, and not into this one. What went into nothing that was
     /// compiled or linked (a CMakeLists.txt, a template) is foreign to none.
-    pub(super) fn is_foreign(&self, source: &Path, product: &Path) -> bool {
+    pub(super) fn is_foreign(&self, source: &Path, made: &Made<'_>) -> bool {
         let Ok(source) = fs::canonicalize(source) else { return false };
         let compiled = self.objects.values().any(|inputs| inputs.contains(&source));
         let known = compiled || self.products.values().any(|linked| linked.scripts.contains(&source));
-        known && self.went_into(&source, product, &mut HashSet::new()) == Some(false)
+        known && made.whole && !made.sources.contains(source.as_path())
     }
+}
 
-    /// `None` where the build tree does not say what the product was made from. What was generated there came of sources
-    /// that no compiler names.
-    fn went_into(&self, source: &Path, product: &Path, seen: &mut HashSet<PathBuf>) -> Option<bool> {
-        let product = fs::canonicalize(product).ok()?;
-        if !seen.insert(product.clone()) {
-            return Some(false);
-        }
-        let Linked { parts, scripts } = self.products.get(&product)?;
-        if scripts.iter().any(|script| script == source) {
-            return Some(true);
-        }
-        for part in parts {
-            let within = match self.objects.get(part) {
-                Some(inputs) if inputs.iter().any(|input| input.starts_with(&self.build)) => return None,
-                Some(inputs) => inputs.contains(source),
-                None => self.went_into(source, part, seen)?,
-            };
-            if within {
-                return Some(true);
-            }
-        }
-        Some(false)
-    }
+/// What a product was made from.
+pub(super) struct Made<'a> {
+    /// Sources, headers and scripts, without symbolic links.
+    pub(super) sources: HashSet<&'a Path>,
+    /// Whether that is all.
+    whole: bool,
 }
 
 /// A link line's output, and what it names besides.
