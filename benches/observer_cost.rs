@@ -4,17 +4,17 @@
 //! do nothing, alike but for their names.
 #![expect(unsafe_code, reason = "the functions measured are C functions of a library that is loaded here")]
 
+mod calls;
+
 use std::error::Error;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use calls::Function;
 use divan::Bencher;
-use divan::counter::ItemsCount;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-
-type Function = unsafe extern "C" fn() -> i32;
 
 /// Set in the second start: the folder with the library, which the observer's folder lies in.
 const FOLDER: &str = "XDOCTOR_BENCH_FOLDER";
@@ -58,9 +58,6 @@ fn unwelcome(error: &(dyn Error + 'static)) -> ! {
     std::process::exit(1)
 }
 
-/// So many that the timer's precision and the loop around the sample do not count.
-const CALLS: usize = 1000;
-
 fn main() {
     if std::env::var_os(FOLDER).is_none() {
         start_observed().unwrap_or_else(|error| unwelcome(&*error));
@@ -83,24 +80,12 @@ fn holds(line: &str, address: usize) -> bool {
     range.is_some_and(|(from, to)| (number(from)..number(to)).contains(&address))
 }
 
-/// Microseconds for a thousand calls are nanoseconds a call.
-fn thousand_calls(bencher: Bencher, call: Function) {
-    let repeat = || {
-        for _ in 0..CALLS {
-            // SAFETY: the function takes nothing, and may be called from any thread.
-            divan::black_box(unsafe { call() });
-        }
-    };
-    repeat();
-    bencher.counter(ItemsCount::new(CALLS)).bench(repeat);
-}
-
 #[divan::bench(threads = [1, 2], sample_count = 500, sample_size = 20)]
 fn thousand_unobserved(bencher: Bencher) {
-    thousand_calls(bencher, PATHS.unobserved);
+    calls::thousand(bencher, PATHS.unobserved);
 }
 
 #[divan::bench(threads = [1, 2], sample_count = 500, sample_size = 20)]
 fn thousand_observed(bencher: Bencher) {
-    thousand_calls(bencher, PATHS.observed);
+    calls::thousand(bencher, PATHS.observed);
 }

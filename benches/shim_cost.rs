@@ -5,20 +5,19 @@
 //! shim's own: loading the thread's block, a test, an increment and a jump.
 #![expect(unsafe_code, reason = "the functions measured are C functions of libraries that are loaded here")]
 
+mod calls;
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use calls::Function;
 use divan::Bencher;
-use divan::counter::ItemsCount;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
-/// `hipError_t hipPeekAtLastError(void)`
-type Peek = unsafe extern "C" fn() -> i32;
-
 struct Paths {
-    direct: Peek,
-    shimmed: Peek,
+    direct: Function,
+    shimmed: Function,
     _libraries: [Library; 2],
     _files: tempfile::TempDir,
 }
@@ -33,9 +32,9 @@ static PATHS: LazyLock<Paths> = LazyLock::new(|| {
         unsafe { Library::open(Some(files.path().join(name)), RTLD_NOW | RTLD_LOCAL) }
             .unwrap_or_else(|error| unwelcome(&error))
     };
-    let find = |library: &Library| -> Peek {
+    let find = |library: &Library| -> Function {
         // SAFETY: that is the function's type in the API.
-        *unsafe { library.get::<Peek>(b"hipPeekAtLastError\0") }.unwrap_or_else(|error| unwelcome(&error))
+        *unsafe { library.get::<Function>(b"hipPeekAtLastError\0") }.unwrap_or_else(|error| unwelcome(&error))
     };
     let libraries = [open("bare.so"), open("lib/libshimhip.so")];
     Paths { direct: find(&libraries[0]), shimmed: find(&libraries[1]), _libraries: libraries, _files: files }
@@ -60,9 +59,6 @@ fn unwelcome(error: &dyn std::fmt::Display) -> ! {
     std::process::exit(1)
 }
 
-/// So many that the timer's precision and the loop around the sample do not count.
-const CALLS: usize = 1000;
-
 fn main() {
     assert!(PATHS.direct as usize != PATHS.shimmed as usize);
     // SAFETY: as below. Not hipErrorNotSupported: the shim has found the runtime.
@@ -70,24 +66,12 @@ fn main() {
     divan::main();
 }
 
-/// Microseconds for a thousand calls are nanoseconds a call.
-fn thousand_calls(bencher: Bencher, call: Peek) {
-    let repeat = || {
-        for _ in 0..CALLS {
-            // SAFETY: the function takes nothing, and may be called from any thread.
-            divan::black_box(unsafe { call() });
-        }
-    };
-    repeat();
-    bencher.counter(ItemsCount::new(CALLS)).bench(repeat);
-}
-
 #[divan::bench(threads = [1, 2], sample_count = 500, sample_size = 20)]
 fn thousand_direct(bencher: Bencher) {
-    thousand_calls(bencher, PATHS.direct);
+    calls::thousand(bencher, PATHS.direct);
 }
 
 #[divan::bench(threads = [1, 2], sample_count = 500, sample_size = 20)]
 fn thousand_shimmed(bencher: Bencher) {
-    thousand_calls(bencher, PATHS.shimmed);
+    calls::thousand(bencher, PATHS.shimmed);
 }
