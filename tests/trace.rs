@@ -10,6 +10,7 @@ mod interrupt;
 mod observed;
 #[path = "support/schema.rs"]
 mod schema;
+mod support;
 #[path = "support/xdoctor.rs"]
 mod xdoctor;
 
@@ -17,6 +18,7 @@ use std::path::Path;
 
 use observed::Bench;
 use serde_json::{Value, json};
+use support::require;
 
 /// Runs `xdoctor trace --format json`, whose document must follow its schema.
 fn trace(status: i32, words: &[&str]) -> Value {
@@ -289,4 +291,12 @@ fn a_fork_that_outlives_its_parent_is_not_called_unobserved() {
     let orphan = bench.compile("cc", "orphan.c", "orphan", &[]);
     let run = xdoctor::xdoctor(["trace", "--", text(&orphan)]).exits(0);
     assert!(!run.stderr.contains("unobserved"), "{}", run.stderr);
+}
+
+#[test]
+fn a_process_that_leaves_as_another_user_who_may_write_nothing_is_named_too() {
+    if require(rustix::process::getuid().is_root(), "root, to become another user") {
+        let run = xdoctor::xdoctor(["trace", "--", "chroot", "--userspec=65534", "/", "/bin/true"]).exits(3);
+        assert!(run.stderr.contains("became an unnamed program (exec) without the observer"), "{}", run.stderr);
+    }
 }

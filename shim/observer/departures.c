@@ -47,17 +47,22 @@ Elf64_Addr observer_departure(const char *symbol, Elf64_Addr address) {
     return (Elf64_Addr)stubs + index * STUB_SIZE;
 }
 
+static void note(uint64_t process, const char *symbol, const char *program) {
+    if (!observer_record_departure(process, symbol, program))
+        __atomic_fetch_add(&observer_shared->departed, 1, __ATOMIC_RELAXED);
+}
+
 /* Before the call; the answer is where to go on. No lock: nothing here changes once there is a stub, and a forked child that only becomes
  * something else need not begin files of its own. */
 Elf64_Addr observer_becomes(unsigned index, const char *first, const char *second) {
     const char *symbol = symbols[index];
     const char *program = same(symbol, "execveat") ? second : same(symbol, "fexecve") ? NULL : first;
-    observer_record_departure((uint64_t)call3(SYS_getpid, 0, 0, 0), symbol, program);
+    note((uint64_t)call3(SYS_getpid, 0, 0, 0), symbol, program);
     return observer_behind_departure[index];
 }
 
 /* After a call that succeeded. */
 void observer_started(unsigned index, const pid_t *process, const char *program) {
     if (process)
-        observer_record_departure((uint64_t)*process, symbols[index], program);
+        note((uint64_t)*process, symbols[index], program);
 }

@@ -122,7 +122,7 @@ int observer_record(const char *first, ...) {
 }
 
 /* In one call, so that those of several processes do not mingle, and without the lock: see departures.c. */
-void observer_record_departure(uint64_t process, const char *symbol, const char *program) {
+int observer_record_departure(uint64_t process, const char *symbol, const char *program) {
     char number[24];
     const char *recorder = stem;
     for (const char *at = stem; *at; at++)
@@ -137,9 +137,11 @@ void observer_record_departure(uint64_t process, const char *symbol, const char 
     }
     int file = (int)call6(SYS_openat, AT_FDCWD, (long)departures, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600, 0, 0);
     if (file < 0)
-        return;
+        return 0;
     long end = call3(SYS_lseek, file, 0, 2 /* SEEK_END */);
+    long wrote = 0;
     if (!failed(end) && observer_may_grow_to((uint64_t)end + size))
-        call3(SYS_writev, file, (long)parts, sizeof parts / sizeof *parts);
+        wrote = call3(SYS_writev, file, (long)parts, sizeof parts / sizeof *parts);
     call3(SYS_close, file, 0, 0);
+    return wrote == (long)size;
 }

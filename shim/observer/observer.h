@@ -46,7 +46,8 @@ void observer_unlock(struct held held);
 /* counters.c */
 struct shared {
     char magic[8];
-    uint64_t lost; /* bindings that could not be recorded, so that their calls are not counted */
+    uint64_t lost;     /* bindings that could not be recorded, so that their calls are not counted */
+    uint64_t departed; /* departures that could not be recorded, as after chroot or setuid: this page is mapped already */
 };
 extern struct shared *observer_shared;
 int observer_counters_start(void);
@@ -64,8 +65,9 @@ int observer_may_grow_to(uint64_t size);
 /* One record, fields parted by tabs; a NULL field ends it. 0 where it could not be written. */
 int observer_record(const char *first, ...) __attribute__((sentinel));
 const char *observer_number(uint64_t value, char buffer[24]);
-/* A program that the process with this id is about to become, or was started as; it is NULL where nobody knows which. */
-void observer_record_departure(uint64_t process, const char *symbol, const char *program);
+/* A program that the process with this id is about to become, or was started as; it is NULL where nobody knows which. 0 where it could
+ * not be written. */
+int observer_record_departure(uint64_t process, const char *symbol, const char *program);
 
 /* memory.c: never given back, as long as trampolines may live. NULL where there is no more. */
 void *observer_allocate(size_t bytes);

@@ -20,7 +20,7 @@ pub struct Departure {
     pub(super) from: (u32, u32),
     /// The function that was called: `execve`, `execvp`, `posix_spawn`, …
     pub symbol: String,
-    /// The program as it was named; `None` where only a descriptor was.
+    /// The program as it was named; `None` where only a descriptor was, or it could not be noted.
     pub program: Option<PathBuf>,
 }
 
@@ -28,12 +28,18 @@ impl Departure {
     /// All that were recorded, in their order, by processes of these images.
     pub(super) fn read_all(folder: &Path, images: &[Image]) -> io::Result<Vec<Departure>> {
         let records = match fs::read(folder.join("departures")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read?,
         };
+        let unrecorded = images.iter().filter(|image| image.departed > 0).map(Departure::unrecorded);
         let departures = records.split_inclusive(|&byte| byte == 0);
         let departures = departures.filter_map(|record| parse(record.strip_suffix(b"\0")?));
-        Ok(departures.map(|departure| departure.named_by(images)).collect())
+        Ok(departures.map(|departure| departure.named_by(images)).chain(unrecorded).collect())
+    }
+
+    /// Of an image that could not write any more, so that nobody after it could shake hands.
+    fn unrecorded(image: &Image) -> Departure {
+        Departure { pid: image.pid, from: (image.pid, image.ordinal), symbol: "exec".to_owned(), program: None }
     }
 
     /// With its own program's file in the place of what only the process itself reads so.
@@ -81,7 +87,7 @@ impl fmt::Display for Departure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let program = match &self.program {
             Some(program) => crate::elf::escape(program.as_os_str().as_bytes()).to_string(),
-            None => "an open file".to_owned(),
+            None => "an unnamed program".to_owned(),
         };
         write!(f, "process {} became {program} ({}) without the observer", self.pid, self.symbol)
     }

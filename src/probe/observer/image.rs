@@ -46,6 +46,8 @@ pub struct Image {
     pub unseen: Vec<Unseen>,
     /// Bindings that could not even be recorded.
     pub lost: u64,
+    /// Calls by which it was to become, or to start, a program that could not be recorded.
+    pub departed: u64,
 }
 
 /// A loaded object.
@@ -225,9 +227,9 @@ fn order_of(path: &Path) -> Option<(u32, u32)> {
 }
 
 fn read((pid, ordinal): (u32, u32), path: &Path) -> io::Result<Option<Image>> {
-    let Some((lost, counts)) = read_counts(&path.with_extension("counts"))? else { return Ok(None) };
+    let Some(Counts { lost, departed, counts }) = read_counts(&path.with_extension("counts"))? else { return Ok(None) };
     let logs = lineage(path)?;
-    let mut image = Image { pid, ordinal, lost, ..Image::default() };
+    let mut image = Image { pid, ordinal, lost, departed, ..Image::default() };
     if let [.., (parent, _), _] = &logs[..] {
         image.forked = true;
         image.parent = order_of(parent).map_or(0, |(pid, _)| pid);
@@ -261,8 +263,16 @@ fn lineage(path: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     Ok(logs)
 }
 
-/// The lost bindings, and each counter summed over all threads; `None` where the file claims nothing.
-fn read_counts(path: &Path) -> io::Result<Option<(u64, Vec<u64>)>> {
+/// What the counters' file says.
+struct Counts {
+    lost: u64,
+    departed: u64,
+    /// Each counter, summed over all threads.
+    counts: Vec<u64>,
+}
+
+/// `None` where the file claims nothing.
+fn read_counts(path: &Path) -> io::Result<Option<Counts>> {
     let mut file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
@@ -271,7 +281,7 @@ fn read_counts(path: &Path) -> io::Result<Option<(u64, Vec<u64>)>> {
     if file.read_exact(&mut head).is_err() || !head.starts_with(MAGIC) {
         return Ok(None);
     }
-    let lost = head.get(8..16).map_or(0, word);
+    let (lost, departed) = (head.get(8..16).map_or(0, word), head.get(16..24).map_or(0, word));
     let mut sums = vec![0u64; COUNTERS];
     let mut block = vec![0; COUNTERS * 8];
     while file.read_exact(&mut block).is_ok() {
@@ -279,7 +289,7 @@ fn read_counts(path: &Path) -> io::Result<Option<(u64, Vec<u64>)>> {
             *sum = sum.wrapping_add(word(counter));
         }
     }
-    Ok(Some((lost, sums)))
+    Ok(Some(Counts { lost, departed, counts: sums }))
 }
 
 /// x86-64 is little-endian, and nowhere else is there an observer.
