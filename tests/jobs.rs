@@ -1,4 +1,4 @@
-//! Promise: `--jobs` limits all that a run does at once, what one check shares out too. Seen in the threads of this process,
+//! Promise: `--jobs` limits how many checks run at once, and how many threads do what these share out. Seen in the threads of this process,
 //! so that one test is alone in it.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -77,8 +77,8 @@ fn jobs_limit_the_threads_of_a_run_whatever_its_checks_share_out() {
             // The two trees and the lock, which knows nothing of the nine things: all are hashed for it.
             assert_eq!((summary.passed, summary.warned + summary.failed), (3, 9), "{summary:?}");
         });
-        // A check with a limit has a thread of its own, for which that of its job waits.
-        assert!((1..=2 * jobs).contains(&most), "{most} threads for {jobs} jobs");
+        // Each job has a thread, and a helper for which it waits; a check with a limit has one of its own.
+        assert!(most <= 2 * jobs + 1, "{most} threads for {jobs} jobs");
         assert_eq!(left, 0, "threads that nobody asked for");
     }
 }

@@ -14,6 +14,7 @@ use crate::probe::{interrupted, within};
 
 use super::fields::Fields;
 use super::finding::{Finding, Open};
+use super::helpers::Helpers;
 use super::kinds::{Context, Found, Kind};
 
 /// How long a try may take, and how many there are.
@@ -98,7 +99,8 @@ fn limited(kind: &Arc<dyn Kind>, context: &Context<'_>, limit: Duration) -> Foun
     let (scratch, log, require_gpu) = (context.scratch.to_owned(), context.log.clone(), context.require_gpu);
     let hashes = Arc::clone(&context.hashes);
     let work = move || {
-        let context = Context { scratch: &scratch, log, require_gpu, hashes };
+        let helpers = Arc::new(Helpers::none());
+        let context = Context { scratch: &scratch, log, require_gpu, hashes, helpers };
         // Nobody waits any more where this fails.
         let _ = told.send(within(limit, || guarded(kind.as_ref(), &context)));
     };

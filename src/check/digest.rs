@@ -1,6 +1,6 @@
 //! The SHA-256 of files, as checks ask for it.
 
-pub use crate::lock::{Hashed as Digest, Hashes};
+pub use crate::lock::Hashed as Digest;
 
 /// Whether a text could be a SHA-256: 64 hexadecimal digits.
 pub fn is_sha256(text: &str) -> bool {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::code::Code;
-use crate::lock::{Comparison, Drift, FILE_NAME, Hashes, Lock, Plan, survey};
+use crate::lock::{Comparison, Drift, FILE_NAME, Lock, Plan, survey};
 
 use super::attempt::Attempts;
 use super::checklist::{Check, Checklist, Step};
@@ -66,8 +66,11 @@ impl Debug for Memory {
 }
 
 impl Memory {
-    fn comparison(&self, hashes: &Hashes) -> &Comparison {
-        self.compared.get_or_init(|| Comparison::new(&self.lock.state, &survey(&self.plan, hashes), &self.plan))
+    fn comparison(&self, context: &Context<'_>) -> &Comparison {
+        self.compared.get_or_init(|| {
+            let survey = context.helpers.share(|| survey(&self.plan, &context.hashes));
+            Comparison::new(&self.lock.state, &survey, &self.plan)
+        })
     }
 }
 
@@ -87,7 +90,7 @@ impl Kind for Remembered {
     }
 
     fn run(&self, context: &Context<'_>) -> Found {
-        let comparison = self.memory.comparison(&context.hashes);
+        let comparison = self.memory.comparison(context);
         match &self.subject {
             None => self.whole(comparison).into(),
             Some(subject) => {

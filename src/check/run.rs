@@ -11,6 +11,7 @@ use crate::probe::interrupted;
 use super::checklist::{Check, Checklist};
 use super::conclude::outcome;
 use super::finding::Finding;
+use super::helpers::Helpers;
 use super::kinds::{Context, Found};
 use super::outcome::{Outcome, Status, StepOutcome, Summary};
 use super::schedule::Schedule;
@@ -70,10 +71,10 @@ pub fn run_told(checklist: &Checklist, options: &Options, tell: &(dyn Fn(Event<'
     let selected: Vec<&Check> =
         checklist.checks().zip(&takes).filter(|(_, takes)| **takes).map(|(check, _)| check).collect();
     tell(Event::Selected(selected.len()));
-    let hashes = Arc::default();
+    let shared = Shared { hashes: Arc::default(), helpers: Arc::new(Helpers::of(options.jobs)) };
     let schedule = Schedule::new(&selected, |check, unmet| {
         tell(Event::Begins(&check.id));
-        let done = carry_out(check, unmet, options, &hashes);
+        let done = carry_out(check, unmet, options, &shared);
         tell(Event::Ends(&check.id));
         let passed = done.passed();
         (done, passed)
@@ -109,8 +110,15 @@ impl Done {
     }
 }
 
+/// What all checks of a run have together.
+#[derive(Clone)]
+struct Shared {
+    hashes: Arc<Hashes>,
+    helpers: Arc<Helpers>,
+}
+
 /// Does what a check asks for, unless a check that it needs did not pass, or a condition does not hold.
-fn carry_out(check: &Check, unmet: Option<String>, options: &Options, hashes: &Arc<Hashes>) -> Done {
+fn carry_out(check: &Check, unmet: Option<String>, options: &Options, shared: &Shared) -> Done {
     let started = Instant::now();
     let condition = || check.when.iter().find_map(|condition| condition.holds().err());
     let found = if let Some(need) = unmet {
@@ -122,7 +130,8 @@ fn carry_out(check: &Check, unmet: Option<String>, options: &Options, hashes: &A
     } else {
         let log = options.log.as_deref().map(|folder| folder.join(file_name(&check.id)));
         let Options { scratch, require_gpu, .. } = options;
-        let context = Context { scratch, log, require_gpu: *require_gpu, hashes: Arc::clone(hashes) };
+        let Shared { hashes, helpers } = shared.clone();
+        let context = Context { scratch, log, require_gpu: *require_gpu, hashes, helpers };
         check.attempts.make(&check.kind, check.severity, &context)
     };
     conclude(check, found, started.elapsed().as_secs_f64(), options)

@@ -4,10 +4,7 @@
 //! gate between them, a thousand others that need it cost two thousand steps, not a million.
 
 use std::collections::{HashMap, VecDeque};
-use std::num::NonZero;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
-use rayon::ThreadPoolBuilder;
 
 use super::checklist::Check;
 
@@ -81,23 +78,12 @@ where
     }
 
     /// Does all of it, so many at once; what came of each check, in their order.
-    ///
-    /// The workers are a pool's threads, one each, so that what a check does side by side (hashing, reading clients) is
-    /// done by those that are idle, and there are never more threads at work than jobs. They are broadcast and not
-    /// spawned: a thread that waits for a part of its check must not begin another check meanwhile.
     pub fn work(self, jobs: usize) -> Vec<Done> {
-        let workers = jobs.clamp(1, self.checks.len().max(1));
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = jobs.clamp(workers, workers.max(cores));
-        match ThreadPoolBuilder::new().num_threads(threads).build() {
-            Ok(pool) => drop(pool.broadcast(|thread| {
-                if thread.index() < workers {
-                    self.worker();
-                }
-            })),
-            // No threads to be had: slower, and as true.
-            Err(_) => self.worker(),
-        }
+        std::thread::scope(|scope| {
+            for _ in 0..jobs.clamp(1, self.checks.len().max(1)) {
+                scope.spawn(|| self.worker());
+            }
+        });
         let progress = self.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
         progress.done.into_iter().flatten().collect()
     }

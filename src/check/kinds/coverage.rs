@@ -51,7 +51,7 @@ impl Kind for CoverageCheck {
         clients.chain([Subject::Shim(self.shim.clone()), Subject::Runtime(self.runtime.clone())]).collect()
     }
 
-    fn run(&self, _: &Context<'_>) -> Found {
+    fn run(&self, context: &Context<'_>) -> Found {
         let needed = self.clients.iter().chain([&self.runtime]);
         if let Some(missing) = needed.clone().find(|path| !path.exists()).filter(|_| self.skip_if_missing) {
             return Finding::skipped(format!("{} is not there", missing.display())).into();
@@ -68,7 +68,7 @@ impl Kind for CoverageCheck {
             modules: &self.modules,
             progress: &|_, _| (),
         };
-        match coverage(&question) {
+        match context.helpers.share(|| coverage(&question)) {
             Ok(answer) => self.judge(&answer).into(),
             Err(error) => {
                 let code = match &error {

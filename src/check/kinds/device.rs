@@ -338,8 +338,8 @@ mod tests {
     }
 
     fn found(check: &DeviceCheck, require_gpu: bool) -> Finding {
-        let scratch = Path::new("/nonexistent");
-        check.run(&Context { scratch, log: None, require_gpu, hashes: Arc::default() }).findings.remove(0)
+        let (scratch, hashes, helpers) = (Path::new("/nonexistent"), Arc::default(), Arc::default());
+        check.run(&Context { scratch, log: None, require_gpu, hashes, helpers }).findings.remove(0)
     }
 
     const ROCM: [&str; 2] = ["/dev/kfd", "/dev/dri/renderD*"];

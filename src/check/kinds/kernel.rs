@@ -195,7 +195,8 @@ mod tests {
 
     fn found(check: &KernelCheck) -> Finding {
         let scratch = std::path::Path::new("/nonexistent");
-        check.run(&Context { scratch, log: None, require_gpu: false, hashes: Arc::default() }).findings.remove(0)
+        let (hashes, helpers) = (Arc::default(), Arc::default());
+        check.run(&Context { scratch, log: None, require_gpu: false, hashes, helpers }).findings.remove(0)
     }
 
     #[test]

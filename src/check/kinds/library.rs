@@ -77,7 +77,7 @@ impl Kind for LibraryCheck {
             }
         };
         let mut finding = Finding::default();
-        match context.hashes.sha256(&self.path) {
+        match context.helpers.share(|| context.hashes.sha256(&self.path)) {
             Ok(Digest { sha256, size }) => self.look_at_file(&sha256, size, &mut finding),
             Err(error) => return Finding::undetermined(format!("{path}: {error}")).into(),
         }

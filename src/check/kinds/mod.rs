@@ -42,6 +42,7 @@ use std::sync::Arc;
 
 use super::fields::Fields;
 use super::finding::Finding;
+use super::helpers::Helpers;
 use crate::ladder::Interception;
 use crate::lock::{Hashes, Subject};
 
@@ -56,6 +57,8 @@ pub struct Context<'a> {
     pub require_gpu: bool,
     /// What was hashed in this run.
     pub hashes: Arc<Hashes>,
+    /// Who does what a check shares out.
+    pub helpers: Arc<Helpers>,
 }
 
 /// What a check found: one finding, or one for each part of it.

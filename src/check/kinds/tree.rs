@@ -9,7 +9,7 @@ use std::sync::Arc;
 use globset::GlobMatcher;
 use walkdir::WalkDir;
 
-use crate::check::digest::{Hashes, is_sha256};
+use crate::check::digest::is_sha256;
 use crate::check::fields::Fields;
 use crate::check::finding::{Finding, Open};
 use crate::code::Code;
@@ -96,7 +96,7 @@ impl Kind for TreeCheck {
             Some(Err(finding)) => return (*finding).into(),
         };
         let mut finding = Finding::default();
-        self.compare(manifest, &context.hashes, &mut finding);
+        self.compare(manifest, context, &mut finding);
         if self.complete {
             self.look_for_others(manifest, &mut finding);
         }
@@ -115,11 +115,11 @@ fn remembered(locked: bool) -> Finding {
 }
 
 impl TreeCheck {
-    fn compare(&self, manifest: &Manifest, hashes: &Hashes, finding: &mut Finding) {
+    fn compare(&self, manifest: &Manifest, context: &Context<'_>, finding: &mut Finding) {
         let wanted: Vec<(&PathBuf, &String)> =
             manifest.iter().filter(|(path, _)| !self.exclude.iter().any(|glob| glob.is_match(path))).collect();
         let paths: Vec<PathBuf> = wanted.iter().map(|(path, _)| self.path.join(path)).collect();
-        let digests = hashes.sha256_all(&paths);
+        let digests = context.helpers.share(|| context.hashes.sha256_all(&paths));
         let (mut bytes, mut missing, mut changed, mut unreadable) = (0, Vec::new(), Vec::new(), Vec::new());
         for (((path, wanted), digest), file) in wanted.iter().zip(digests).zip(&paths) {
             let name = path.display().to_string();
