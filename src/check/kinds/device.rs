@@ -103,7 +103,10 @@ impl Kind for DeviceCheck {
         let nodes: Vec<String> = self.nodes.iter().map(Node::text).collect();
         match (nodes.as_slice(), self.driver) {
             ([], None) => format!("this user is in the group {}", self.groups.join(" or ")),
-            ([], Some(driver)) => format!("the driver {} is there, as it should be", driver.name()),
+            ([], Some(driver)) => match self.runtime.as_ref().and_then(|runtime| runtime.file_name()) {
+                Some(runtime) => format!("the driver {} fits {}", driver.name(), runtime.display()),
+                None => format!("the driver {} is there, as it should be", driver.name()),
+            },
             (nodes, _) => format!("this user can use {}", nodes.join(", ")),
         }
     }
@@ -507,6 +510,15 @@ mod tests {
         assert!(found.violations[0].expected.contains("580.65.06"), "{:?}", found.violations);
         assert!(unsaid(&on("580.65.06", "/l/libcudart.so")).contains("does not say its version"));
         assert!(unsaid(&on("580.65.06", "/l/libcublas.so.12")).contains("is not known here"));
+    }
+
+    #[test]
+    fn a_check_of_a_runtime_is_titled_by_it() {
+        let (_folder, machine) = made_of(&[]);
+        let check = with_driver(machine, Driver::Amdgpu, None);
+        assert_eq!(check.title(), "the driver amdgpu is there, as it should be");
+        let check = DeviceCheck { runtime: Some("/opt/rocm/lib/libamdhip64.so.6".into()), ..check };
+        assert_eq!(check.title(), "the driver amdgpu fits libamdhip64.so.6");
     }
 
     #[test]
