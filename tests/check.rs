@@ -1,5 +1,7 @@
 //! `xdoctor check`: what a checklist says is done, what cannot be done is said, and the exit status tells.
 
+#[path = "support/schema.rs"]
+mod schema;
 #[path = "support/shims.rs"]
 mod shims;
 mod support;
@@ -386,6 +388,53 @@ mod exit_statuses {
     fn list_runs_nothing() {
         let run = exits(&["--list"], 0);
         assert!(run.stdout.contains("bad") && run.stdout.contains("[quick]"), "{}", run.stdout);
+    }
+
+    #[test]
+    fn are_listed_in_a_document_with_all_that_the_checklist_says_of_them() {
+        let text = "title: T\nvars: {there: /}\nsteps:\n- title: S\n  checks:\n  \
+            - {id: plain, kind: path, path: '${there}', tags: [quick]}\n  \
+            - id: whole\n    kind: smoke\n    shim: /no/such.so\n    runtime: /no/runtime.so\n    title: It climbs\n    severity: warn\n    needs: [plain]\n    \
+              timeout: 2m\n    retries: 3\n    fix: mend it\n    \
+              when: [{var: there, equals: /}, {any_of: [{env: HOME}, {not: {exists: /no}}]}, {host: arch, matches: x86}]\n  \
+            - {id: either, any_of: [{kind: path, path: /}, {kind: path, path: /no}]}\n";
+        let folder = scratch();
+        let listed = |more: &[&str], status| {
+            let document =
+                check(folder.path(), text, &[&["--list", "--format", "json"], more].concat()).exits(status).json();
+            schema::assert_valid("list", &document);
+            document
+        };
+        let document = listed(&[], 0);
+        assert_eq!((&document["title"], &document["vars"]["there"]), (&"T".into(), &"/".into()));
+        let checks = &document["steps"][0]["checks"];
+        let of =
+            |member: &str| checks.as_array().expect("checks").iter().map(|row| row[member].clone()).collect::<Vec<_>>();
+        assert_eq!(of("id"), ["plain", "whole", "either"]);
+        assert_eq!(of("kind"), ["path", "smoke", "any_of"]);
+        assert_eq!(of("line"), [6, 7, 18]);
+        let (plain, whole) = (&checks[0], &checks[1]);
+        assert_eq!((&plain["tags"], &plain["severity"]), (&serde_json::json!(["quick"]), &serde_json::Value::Null));
+        assert!(whole["parts"].as_array().expect("rungs").contains(&"binds".into()), "{whole:#}");
+        let when = serde_json::json!([
+            "variable `there` is `/`",
+            "(environment variable `HOME` is not empty) or (not (/no is there))",
+            "this machine's architecture matches /x86/"
+        ]);
+        for (member, value) in [
+            ("title", "It climbs".into()),
+            ("severity", "warn".into()),
+            ("needs", serde_json::json!(["plain"])),
+            ("timeout", 120.0.into()),
+            ("retries", 3.into()),
+            ("fix", "mend it".into()),
+            ("when", when),
+        ] {
+            assert_eq!(whole[member], value, "{member}");
+        }
+        let one = listed(&["--only", "quick"], 0);
+        assert_eq!(one["steps"][0]["checks"].as_array().map(Vec::len), Some(1));
+        assert_eq!(listed(&["--only", "no-such"], 4)["steps"], serde_json::json!([]));
     }
 
     #[test]

@@ -191,6 +191,30 @@ mod the_document_of_check {
     }
 }
 
+#[test]
+fn the_document_of_a_list_is_valid_for_every_bundled_checklist_and_for_what_a_lock_adds() {
+    let folder = scratch();
+    let listed = |args: &[&str]| {
+        let run = command(["check", "--list", "--format", "json"]).args(args).current_dir(folder.path()).output();
+        let document = Run::of(run.expect("runs")).exits(0).json();
+        is_valid(&document, "list");
+        document
+    };
+    for name in ["pytorch-rocm", "rocm", "xsched-hip"] {
+        listed(&[name]);
+    }
+    listed(&["shim-project", "--var", "shim=/no/shim.so", "--var", "runtime=/no/runtime.so"]);
+    let document = listed(&[]);
+    is_invalid_with(&document, "list", "/steps/0/checks/0/severity", json!("error"));
+    is_invalid_with(&document, "list", "/steps/0/checks", json!([]));
+    let checklist = "title: T\nsteps: [{title: S, checks: [{id: x, kind: path, path: c.yaml}]}]\n";
+    fs::write(folder.path().join("c.yaml"), checklist).expect("written");
+    let lock = command(["lock", "c.yaml"]).current_dir(folder.path()).output().expect("runs");
+    Run::of(lock).exits(0);
+    let document = listed(&["c.yaml"]);
+    assert_eq!(document["steps"][1]["checks"][0]["kind"], "lock", "{document:#}");
+}
+
 mod the_document_of_smoke {
     use super::*;
 

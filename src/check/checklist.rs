@@ -56,6 +56,8 @@ pub struct Check {
     pub fix: Option<String>,
     /// Where it stands.
     pub location: Location,
+    /// The name of its kind, or of the combinator over its nested checks: `any_of`.
+    pub claim: &'static str,
     /// What it does.
     pub kind: Arc<dyn Kind>,
 }

@@ -40,17 +40,18 @@ struct Nested {
     kind: Arc<dyn Kind>,
 }
 
-/// Reads what a check claims, and complains of every field that belongs neither to that nor to what was read before.
-pub(super) fn claim(mut fields: Fields<'_>) -> Option<Arc<dyn Kind>> {
+/// Reads what a check claims, and complains of every field that belongs neither to that nor to what was read before. With
+/// it comes the name of its kind, or of the combinator.
+pub(super) fn claim(mut fields: Fields<'_>) -> Option<(&'static str, Arc<dyn Kind>)> {
     let given: Vec<(&str, How)> = HOWS.into_iter().filter(|(name, _)| fields.has(name)).collect();
-    let kind = match given.as_slice() {
+    let (claim, kind) = match given.as_slice() {
         [] => {
-            let parse = kinds::of(&mut fields)?;
-            parse(&fields)
+            let (name, parse) = kinds::of(&mut fields)?;
+            (name, parse(&fields))
         }
         [(name, how)] if !fields.has("kind") => {
             fields.call(format!("a check with `{name}`"));
-            combined(&fields, *how)
+            (how.name(), combined(&fields, *how))
         }
         several => {
             let kind = fields.has("kind").then_some("kind");
@@ -61,7 +62,7 @@ pub(super) fn claim(mut fields: Fields<'_>) -> Option<Arc<dyn Kind>> {
         }
     };
     fields.finish();
-    kind
+    Some((claim, kind?))
 }
 
 /// The nested checks of one combinator.
@@ -82,7 +83,7 @@ pub(super) fn combined(fields: &Fields<'_>, how: How) -> Option<Arc<dyn Kind>> {
 fn nested(reader: &Reader<'_>, node: &Node) -> Option<Nested> {
     let fields = Fields::new(reader, node, "a nested check")?;
     let title = nested_head(&fields);
-    let kind = claim(fields)?;
+    let (_, kind) = claim(fields)?;
     Some(Nested { title: title.unwrap_or_else(|| kind.title()), kind })
 }
 

@@ -315,7 +315,7 @@ fn finished(
     entry: Entry,
     name: Name,
     needs: Vec<String>,
-    kind: Arc<dyn Kind>,
+    (claim, kind): (&'static str, Arc<dyn Kind>),
     location: Location,
     around: &[Arc<Condition>],
 ) -> Check {
@@ -330,6 +330,7 @@ fn finished(
         attempts: entry.attempts,
         fix: entry.fix,
         location,
+        claim,
         kind,
     }
 }

@@ -44,6 +44,7 @@ pub fn remember(checklist: &mut Checklist, base: &Path, lock: Lock) {
             attempts: Attempts::default(),
             fix: None,
             location: location.clone(),
+            claim: ID,
             kind,
         }
     };

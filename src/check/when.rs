@@ -1,5 +1,6 @@
 //! `when`: a condition on variables and on the machine, without which a check is skipped.
 
+use std::fmt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -67,7 +68,7 @@ impl Condition {
         let told = |holds: bool, yes: String, no: String| if holds { Ok(yes) } else { Err(no) };
         match self {
             Condition::Value(fact, test) => {
-                let (name, value) = fact.look();
+                let (name, value) = (fact.name(), fact.look());
                 let (holds, wanted) = test.judge(&value);
                 told(holds, format!("{name} is `{value}`"), format!("{name} is `{value}`, {wanted}"))
             }
@@ -102,24 +103,54 @@ impl Condition {
     }
 }
 
-impl Fact {
-    fn look(&self) -> (String, String) {
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut joined = |conditions: &[Condition], word: &str| {
+            f.write_str(&conditions.iter().map(|condition| format!("({condition})")).collect::<Vec<_>>().join(word))
+        };
         match self {
-            Fact::Variable(name, value) => (format!("variable `{name}`"), value.clone()),
-            Fact::Environment(name) => {
-                let value = std::env::var_os(name).unwrap_or_default();
-                (format!("environment variable `{name}`"), value.to_string_lossy().into_owned())
-            }
-            Fact::Host(host) => {
-                let uname = rustix::system::uname();
-                let (name, value) = match host {
-                    Host::Arch => ("architecture", uname.machine()),
-                    Host::Kernel => ("kernel", uname.release()),
-                    Host::Name => ("name", uname.nodename()),
-                    Host::System => ("system", uname.sysname()),
-                };
-                (format!("this machine's {name}"), value.to_string_lossy().into_owned())
-            }
+            Condition::AnyOf(inner) => joined(inner, " or "),
+            Condition::AllOf(inner) => joined(inner, " and "),
+            Condition::Not(inner) => write!(f, "not ({inner})"),
+            Condition::Exists(path) => write!(f, "{} is there", path.display()),
+            Condition::CommandOnPath(name) => write!(f, "`{name}` is on PATH"),
+            Condition::Value(fact, test) => write!(f, "{} {test}", fact.name()),
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Test::Equals(wanted) => write!(f, "is `{wanted}`"),
+            Test::Matches(pattern) => write!(f, "matches /{pattern}/"),
+            Test::NotEmpty(true) => f.write_str("is not empty"),
+            Test::NotEmpty(false) => f.write_str("is empty"),
+        }
+    }
+}
+
+impl Fact {
+    fn name(&self) -> String {
+        match self {
+            Fact::Variable(name, _) => format!("variable `{name}`"),
+            Fact::Environment(name) => format!("environment variable `{name}`"),
+            Fact::Host(Host::Arch) => "this machine's architecture".to_owned(),
+            Fact::Host(Host::Kernel) => "this machine's kernel".to_owned(),
+            Fact::Host(Host::Name) => "this machine's name".to_owned(),
+            Fact::Host(Host::System) => "this machine's system".to_owned(),
+        }
+    }
+
+    fn look(&self) -> String {
+        let uname = rustix::system::uname();
+        match self {
+            Fact::Variable(_, value) => value.clone(),
+            Fact::Environment(name) => std::env::var_os(name).unwrap_or_default().to_string_lossy().into_owned(),
+            Fact::Host(Host::Arch) => uname.machine().to_string_lossy().into_owned(),
+            Fact::Host(Host::Kernel) => uname.release().to_string_lossy().into_owned(),
+            Fact::Host(Host::Name) => uname.nodename().to_string_lossy().into_owned(),
+            Fact::Host(Host::System) => uname.sysname().to_string_lossy().into_owned(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `xdoctor check`: runs a checklist.
 
+mod list;
 mod progress;
 mod prolog;
 
@@ -47,7 +48,7 @@ pub struct Args {
     /// How many checks run at once, and how many threads hash and read files [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// List the checks and run none
+    /// List the checks and run none; with --format json all that the checklist says of them
     #[arg(long)]
     list: bool,
     /// What else makes the exit status 1
@@ -165,7 +166,7 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     }
     let selection = Selection::new(&args.only, &args.skip, &checklist)?;
     if args.list {
-        return list(&checklist, &selection, output);
+        return Ok(list::list(&checklist, &selection, output)?);
     }
     let options = Options {
         selection,
@@ -345,24 +346,4 @@ fn write_report(path: &Path, text: &str) -> anyhow::Result<()> {
     file.as_file().set_permissions(mode)?;
     file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
-}
-
-fn list(checklist: &Checklist, selection: &Selection, output: Output) -> anyhow::Result<Exit> {
-    if output.format == Format::Json {
-        bail!("--list has no JSON form; `--format json` without --list has every id");
-    }
-    let mut out = io::stdout().lock();
-    let mut listed = 0;
-    for step in &checklist.steps {
-        let checks: Vec<_> = step.checks.iter().filter(|check| selection.takes(check)).collect();
-        if !checks.is_empty() {
-            writeln!(out, "{}", report::visible_line(&step.title))?;
-        }
-        for check in checks {
-            let tags = if check.tags.is_empty() { String::new() } else { format!("  [{}]", check.tags.join(", ")) };
-            writeln!(out, "  {:<24} {}{tags}", report::visible_line(&check.id), report::visible_line(&check.title))?;
-            listed += 1;
-        }
-    }
-    Ok(if listed == 0 { Exit::NothingSelected } else { Exit::Holds })
 }

@@ -23,6 +23,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("error", include_str!("../../checks/schema/error.json")),
     ("explain", include_str!("../../checks/schema/explain.json")),
     ("init", include_str!("../../checks/schema/init.json")),
+    ("list", include_str!("../../checks/schema/list.json")),
     ("lock", include_str!("../../checks/schema/lock.json")),
     ("map", include_str!("../../checks/schema/map.json")),
     ("overhead", include_str!("../../checks/schema/overhead.json")),

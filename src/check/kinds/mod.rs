@@ -134,13 +134,13 @@ pub(super) const KINDS: &[(&str, Parse)] = &[
     ("tree", tree::parse),
 ];
 
-/// Reads `kind`: how the fields that belong to it are read.
-pub(super) fn of(fields: &mut Fields<'_>) -> Option<Parse> {
+/// Reads `kind`: its name, and how the fields that belong to it are read.
+pub(super) fn of(fields: &mut Fields<'_>) -> Option<(&'static str, Parse)> {
     let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
     let wanted = format!("one of {}", names.join(", "));
     let (name, parse) = fields.required("kind", &wanted, |fields, field| fields.choice(field, &named()))?;
     fields.call(format!("a check of kind `{name}`"));
-    Some(parse)
+    Some((name, parse))
 }
 
 fn named() -> Vec<(&'static str, (&'static str, Parse))> {
