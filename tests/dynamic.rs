@@ -262,6 +262,8 @@ dynamic! {
     a_program_that_binds_all_at_its_start_is_sound "sound-bind-now",
     a_guard_in_a_symbolic_shim_is_sound "sound-guarded-symbolic",
     lines_that_are_expected_and_printed_are_counted "sound-lines",
+    a_program_that_may_write_no_files_is_undetermined_and_no_failure_of_the_shim "unrecorded-bindings",
+    a_forked_process_that_may_write_no_files_is_undetermined "unrecorded-child",
     a_worker_with_an_environment_of_its_own_is_undetermined "child-unobserved",
     a_shim_that_needs_an_old_runtime_is_named "wrong-runtime-needed",
     an_error_after_the_right_result_is_a_failure "exit-status",

@@ -65,11 +65,16 @@ static void *replace(int file, uint64_t offset, uint64_t size, void *where) {
 /* At the same addresses: the forking thread goes on in the block that it had, wherever that is. */
 void observer_counters_follow_fork(void) {
     int file = observer_open_counts(1);
-    int all = replace(file, 0, PAGE, observer_shared) != NULL;
+    int all = file >= 0;
     for (unsigned block = 0; block < block_count; block++) {
         all &= replace(file, offset_of(block), BLOCK, blocks[block]) != NULL;
         owners[block] = 0;
     }
+    /* The parent's page is the last to go: somebody must tell of a child that nobody counts. */
+    struct shared *parents = observer_shared;
+    if (!all || !observer_may_grow_to(PAGE))
+        __atomic_add_fetch(&parents->children, 1, __ATOMIC_RELAXED);
+    all &= replace(file, 0, PAGE, observer_shared) != NULL;
     if (file >= 0)
         call3(SYS_close, file, 0, 0);
     /* Without its magic the file claims nothing. */

@@ -48,6 +48,7 @@ struct shared {
     char magic[8];
     uint64_t lost;     /* bindings that could not be recorded, so that their calls are not counted */
     uint64_t departed; /* departures that could not be recorded, as after chroot or setuid: this page is mapped already */
+    uint64_t children; /* forked processes that could have no files of their own: nothing that they call is counted */
 };
 extern struct shared *observer_shared;
 int observer_counters_start(void);

@@ -117,6 +117,10 @@ fn exit(ended: &Ended, observation: &Observation, unobserved: &[&Met], output: O
     if lost > 0 {
         output.remark(format_args!("{lost} bindings could not be recorded: their calls are not counted"));
     }
+    let children: u64 = observation.images.iter().map(|image| image.lost_children).sum();
+    if children > 0 {
+        output.remark(format_args!("{children} forked processes could record nothing: their calls are not counted"));
+    }
     if ended.ending == Ending::Interrupted {
         output.remark("interrupted: what the command would have called after that is not known");
         return Exit::Undetermined;

@@ -177,9 +177,7 @@ fn silence(evidence: &Evidence<'_>, inside: u64, outside: u64) -> Option<Answer>
         let reason = format!("natively there were calls for {}, under the shim there were none{cut}", names.join(", "));
         return Some(Answer::Undetermined(reason));
     }
-    let lost: u64 = evidence.shimmed.observation.images.iter().map(|image| image.lost).sum();
-    (lost > 0)
-        .then(|| Answer::Undetermined(format!("{lost} bindings could not be recorded: their calls are not counted")))
+    evidence.lost().map(Answer::Undetermined)
 }
 
 /// A process without the observer ran what calls the API, as far as its program tells.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::diagnosis::counted;
 use crate::interpose::{Api, Library, Reference, Role};
 use crate::ladder::same_file::same_file;
 use crate::ladder::setup::Setup;
@@ -223,6 +224,22 @@ impl<'s> Evidence<'s> {
         let refers =
             |library: Library| library.references.iter().any(|reference| self.setup.api.takes(&reference.symbol));
         self.shimmed.observation.images.iter().any(opens) || Library::read(program).is_ok_and(refers)
+    }
+
+    /// What was called and could not be recorded at all, in words.
+    pub(super) fn lost(&self) -> Option<String> {
+        let sum = |count: fn(&Image) -> u64| self.shimmed.observation.images.iter().map(count).sum::<u64>();
+        let (bindings, children) = (sum(|image| image.lost), sum(|image| image.lost_children));
+        let bindings = (bindings > 0).then(|| counted(bindings, "binding"));
+        let children = (children > 0).then(|| format!("{children} of the forked processes"));
+        let parts: Vec<String> = bindings.into_iter().chain(children).collect();
+        (!parts.is_empty()).then(|| {
+            format!(
+                "the calls of {} could not be counted: the process could write no more files (its limits, its user or its \
+                 root folder had changed, or the disk is full)",
+                parts.join(" and ")
+            )
+        })
     }
 
     /// Whether anything was called.

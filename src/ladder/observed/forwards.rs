@@ -129,6 +129,9 @@ fn nowhere(evidence: &Evidence<'_>, inside: u64, onward: Option<u64>) -> Option<
     if inside == 0 {
         return Some(Answer::Undetermined("no call arrived in the shim".to_owned()));
     }
+    if let Some(lost) = evidence.lost() {
+        return Some(Answer::Undetermined(lost));
+    }
     if let Some((symbol, reason)) = evidence.uncounted(true).into_iter().next() {
         let reason = format!("the shim's own calls of {symbol} could not be counted: {}", reason.sentence());
         return Some(Answer::Undetermined(reason));
@@ -172,6 +175,9 @@ fn swallowed(evidence: &Evidence<'_>) -> Option<Answer> {
     let fewer: Vec<(Role, u64, u64)> = counts.filter(|(_, arrived, passed_on)| passed_on + spared < *arrived).collect();
     if fewer.is_empty() {
         return None;
+    }
+    if let Some(lost) = evidence.lost() {
+        return Some(Answer::Undetermined(lost));
     }
     // A shim that asks ld.so for some functions may find others by itself: then nobody saw their calls leave.
     let asks = |role: Role| evidence.onward_rows().any(|(row, _)| evidence.setup.api.role(&row.symbol) == role);

@@ -48,6 +48,8 @@ pub struct Image {
     pub lost: u64,
     /// Calls by which it was to become, or to start, a program that could not be recorded.
     pub departed: u64,
+    /// Forked children that could not record anything.
+    pub lost_children: u64,
 }
 
 /// A loaded object.
@@ -227,9 +229,11 @@ fn order_of(path: &Path) -> Option<(u32, u32)> {
 }
 
 fn read((pid, ordinal): (u32, u32), path: &Path) -> io::Result<Option<Image>> {
-    let Some(Counts { lost, departed, counts }) = read_counts(&path.with_extension("counts"))? else { return Ok(None) };
+    let Some(Counts { lost, departed, lost_children, counts }) = read_counts(&path.with_extension("counts"))? else {
+        return Ok(None);
+    };
     let logs = lineage(path)?;
-    let mut image = Image { pid, ordinal, lost, departed, ..Image::default() };
+    let mut image = Image { pid, ordinal, lost, departed, lost_children, ..Image::default() };
     if let [.., (parent, _), _] = &logs[..] {
         image.forked = true;
         image.parent = order_of(parent).map_or(0, |(pid, _)| pid);
@@ -267,6 +271,7 @@ fn lineage(path: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
 struct Counts {
     lost: u64,
     departed: u64,
+    lost_children: u64,
     /// Each counter, summed over all threads.
     counts: Vec<u64>,
 }
@@ -281,7 +286,8 @@ fn read_counts(path: &Path) -> io::Result<Option<Counts>> {
     if file.read_exact(&mut head).is_err() || !head.starts_with(MAGIC) {
         return Ok(None);
     }
-    let (lost, departed) = (head.get(8..16).map_or(0, word), head.get(16..24).map_or(0, word));
+    let number = |at: usize| head.get(at..at + 8).map_or(0, word);
+    let (lost, departed, lost_children) = (number(8), number(16), number(24));
     let mut sums = vec![0u64; COUNTERS];
     let mut block = vec![0; COUNTERS * 8];
     while file.read_exact(&mut block).is_ok() {
@@ -289,7 +295,7 @@ fn read_counts(path: &Path) -> io::Result<Option<Counts>> {
             *sum = sum.wrapping_add(word(counter));
         }
     }
-    Ok(Some(Counts { lost, departed, counts: sums }))
+    Ok(Some(Counts { lost, departed, lost_children, counts: sums }))
 }
 
 /// x86-64 is little-endian, and nowhere else is there an observer.
