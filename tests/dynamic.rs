@@ -223,6 +223,7 @@ dynamic! {
     a_shim_that_calls_what_it_looked_up_once_without_end_is_stopped_early "self-recursion-cached",
     a_shim_behind_a_soft_link_to_itself_is_named "self-recursion-soft-link",
     a_replacement_that_opens_the_name_that_it_bears_is_named "self-recursion-replacement",
+    a_shim_whose_own_library_finds_the_shim_is_stopped_early "self-recursion-layers",
     a_replacement_that_calls_itself_without_end_is_stopped_early "self-recursion-replacement-endless",
     a_runtime_that_rtld_next_does_not_see_is_named "next-not-found",
     a_shim_that_calls_the_nothing_that_it_found_is_named "next-not-found-crash",

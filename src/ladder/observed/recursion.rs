@@ -4,8 +4,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
+use crate::interpose::Library;
 use crate::ladder::same_file::same_file;
 use crate::probe::{Observation, Observer, Reason};
 
@@ -17,13 +18,40 @@ const MANY: u64 = 100_000;
 /// Tells whether the run is one without end.
 pub(super) fn watch(observer: Observer, shim: PathBuf) -> impl Fn() -> bool + Send + Sync + 'static {
     let last = Mutex::new(Look::default());
+    let layers = OnceLock::new();
     move || {
         let Ok(observation) = observer.read() else { return false };
-        let look = Look::at(&observation, &shim);
+        // They are loaded with it.
+        let layers = if is_loaded(&observation, &shim) {
+            layers.get_or_init(|| layers_of(&observation, &shim))
+        } else {
+            &BTreeSet::new()
+        };
+        let look = Look::at(&observation, &shim, layers);
         let Ok(mut last) = last.lock() else { return false };
         *last = look.after(&last);
         last.is_endless()
     }
+}
+
+fn objects(observation: &Observation) -> BTreeSet<&PathBuf> {
+    observation.images.iter().flat_map(|image| &image.objects).map(|object| &object.path).collect()
+}
+
+fn is_loaded(observation: &Observation, shim: &Path) -> bool {
+    objects(observation).into_iter().any(|path| same_file(path, shim))
+}
+
+/// What the shim NEEDs and what has nothing of its own to offer under the names that the shim exports: libraries from which a shim
+/// that is built in layers calls the runtime.
+fn layers_of(observation: &Observation, shim: &Path) -> BTreeSet<PathBuf> {
+    let Ok(shim) = Library::read(shim) else { return BTreeSet::new() };
+    let is_needed =
+        |path: &PathBuf| shim.needed.iter().any(|name| path.file_name().is_some_and(|file| file == name.as_str()));
+    let is_layer = |path: &PathBuf| {
+        Library::read(path).is_ok_and(|library| !library.exports.keys().any(|export| shim.exports.contains_key(export)))
+    };
+    objects(observation).into_iter().filter(|path| is_needed(path) && is_layer(path)).cloned().collect()
 }
 
 /// What one look showed.
@@ -53,14 +81,13 @@ struct Function {
 }
 
 impl Look {
-    fn at(observation: &Observation, shim: &Path) -> Look {
+    fn at(observation: &Observation, shim: &Path, layers: &BTreeSet<PathBuf>) -> Look {
         let mut look = Look::default();
         let mut functions: HashMap<&str, Function> = HashMap::new();
         // Under the runtime's name, where it stands in for that. Asked of every row, several times a second.
-        let objects: BTreeSet<&PathBuf> =
-            observation.images.iter().flat_map(|image| &image.objects).map(|object| &object.path).collect();
-        let shims: BTreeSet<&PathBuf> = objects.into_iter().filter(|path| same_file(path, shim)).collect();
+        let shims: BTreeSet<&PathBuf> = objects(observation).into_iter().filter(|path| same_file(path, shim)).collect();
         let is_shim = |path: &PathBuf| shims.contains(path);
+        let is_shims = |path: &PathBuf| is_shim(path) || layers.contains(path);
         for image in &observation.images {
             look.ticks += ticks(image.pid);
             for row in image.unseen.iter().filter(|row| row.reason == Reason::Own && is_shim(&row.caller)) {
@@ -69,7 +96,7 @@ impl Look {
             for call in &image.calls {
                 look.calls += call.count;
                 let function = functions.entry(&call.symbol).or_default();
-                match (is_shim(&call.caller), call.provider.as_ref().is_some_and(is_shim)) {
+                match (is_shims(&call.caller), call.provider.as_ref().is_some_and(is_shim)) {
                     (true, true) => function.inner += call.count,
                     (true, false) => function.onward += call.count,
                     (false, true) => function.arrived += call.count,
