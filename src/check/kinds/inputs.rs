@@ -12,10 +12,40 @@ use super::cmake::{CommandLine, link_lines};
 /// What each object was compiled from, and each product linked from.
 pub(super) struct Inputs {
     build: PathBuf,
-    /// Of each object, its sources and headers.
-    objects: HashMap<PathBuf, HashSet<PathBuf>>,
+    files: Files,
+    /// Of each object, its sources and headers by their numbers.
+    objects: HashMap<PathBuf, Vec<u32>>,
     /// Of each product, what its link line names.
     products: BTreeMap<PathBuf, Linked>,
+}
+
+/// Every file that went into an object, once: large builds name each header ten thousand times.
+#[derive(Default)]
+struct Files {
+    /// Without symbolic links: one file may be named by several ways to it.
+    paths: Vec<PathBuf>,
+    numbers: HashMap<PathBuf, u32>,
+    /// As compilers name them.
+    spelled: HashMap<PathBuf, u32>,
+}
+
+impl Files {
+    fn number(&mut self, path: PathBuf) -> u32 {
+        if let Some(number) = self.spelled.get(&path) {
+            return *number;
+        }
+        let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        let number = *self.numbers.entry(real.clone()).or_insert_with(|| {
+            self.paths.push(real);
+            u32::try_from(self.paths.len() - 1).unwrap_or(u32::MAX)
+        });
+        self.spelled.insert(path, number);
+        number
+    }
+
+    fn path(&self, number: u32) -> Option<&Path> {
+        self.paths.get(number as usize).map(PathBuf::as_path)
+    }
 }
 
 /// What stands on a link line.
@@ -30,11 +60,11 @@ impl Inputs {
     /// Reads what a build tree knows. Where that is nothing, no source is foreign to any product.
     pub(super) fn of(build: &Path) -> Inputs {
         let build = fs::canonicalize(build).unwrap_or_else(|_| build.to_owned());
-        let mut objects = depfiles(&build);
-        objects.extend(ninja_deps(&build).unwrap_or_default());
-        resolve(&mut objects);
+        let mut files = Files::default();
+        let mut objects = depfiles(&build, &mut files);
+        objects.extend(ninja_deps(&build, &mut files).unwrap_or_default());
         let products = link_lines(&build).unwrap_or_default().into_iter().filter_map(linked).collect();
-        Inputs { build, objects, products }
+        Inputs { build, files, objects, products }
     }
 
     /// Whether the product's link line names this source: a version script, say.
@@ -45,11 +75,13 @@ impl Inputs {
 
     /// What the product was made from, as far as the build tree says.
     pub(super) fn made(&self, product: &Path) -> Made<'_> {
-        let mut made = Made { sources: HashSet::new(), whole: true };
+        let mut made = Made { sources: HashSet::new(), met: HashSet::new(), whole: true };
         match fs::canonicalize(product) {
             Ok(product) => self.collect(&product, &mut made, &mut HashSet::new()),
             Err(_) => made.whole = false,
         }
+        // What was generated there came of sources that no compiler names.
+        made.whole &= !made.sources.iter().any(|source| source.starts_with(&self.build));
         made
     }
 
@@ -58,13 +90,17 @@ impl Inputs {
             return;
         }
         let Some(Linked { parts, scripts }) = self.products.get(product) else { return made.whole = false };
-        made.sources.extend(scripts.iter().map(PathBuf::as_path));
+        // Libraries that were built there are products of their own.
+        let scripts = scripts.iter().filter(|script| !script.starts_with(&self.build));
+        made.sources.extend(scripts.map(PathBuf::as_path));
         for part in parts {
             match (self.objects.get(part), fs::canonicalize(part)) {
                 (Some(inputs), _) => {
-                    // What was generated there came of sources that no compiler names.
-                    made.whole &= !inputs.iter().any(|input| input.starts_with(&self.build));
-                    made.sources.extend(inputs.iter().map(PathBuf::as_path));
+                    for &input in inputs {
+                        if let (Some(path), true) = (self.files.path(input), made.met.insert(input)) {
+                            made.sources.insert(path);
+                        }
+                    }
                 }
                 (None, Ok(archive)) => self.collect(&archive, made, seen),
                 (None, Err(_)) => made.whole = false,
@@ -76,8 +112,8 @@ impl Inputs {
     /// compiled or linked (a CMakeLists.txt, a template) is foreign to none.
     pub(super) fn is_foreign(&self, source: &Path, made: &Made<'_>) -> bool {
         let Ok(source) = fs::canonicalize(source) else { return false };
-        let compiled = self.objects.values().any(|inputs| inputs.contains(&source));
-        let known = compiled || self.products.values().any(|linked| linked.scripts.contains(&source));
+        let known = self.files.numbers.contains_key(&source)
+            || self.products.values().any(|linked| linked.scripts.contains(&source));
         known && made.whole && !made.sources.contains(source.as_path())
     }
 }
@@ -86,6 +122,8 @@ impl Inputs {
 pub(super) struct Made<'a> {
     /// Sources, headers and scripts, without symbolic links.
     pub(super) sources: HashSet<&'a Path>,
+    /// Those that were met already, by their numbers.
+    met: HashSet<u32>,
     /// Whether that is all.
     whole: bool,
 }
@@ -116,15 +154,15 @@ fn responded(folder: &Path, word: String) -> Vec<String> {
 }
 
 /// The depfiles that Makefiles leave beside the objects.
-fn depfiles(build: &Path) -> HashMap<PathBuf, HashSet<PathBuf>> {
+fn depfiles(build: &Path, all: &mut Files) -> HashMap<PathBuf, Vec<u32>> {
     let files = WalkDir::new(build).into_iter().filter_map(Result::ok);
     let files = files.filter(|entry| entry.file_type().is_file() && entry.path().extension().is_some_and(|e| e == "d"));
-    let read = |path: &Path| {
+    let mut read = |path: &Path| {
         // The compiler was started in the folder that CMakeFiles lies in.
         let folder = path.ancestors().find(|above| above.ends_with("CMakeFiles"))?.parent()?;
         let names = prerequisites(&fs::read_to_string(path).ok()?);
-        let inputs: HashSet<PathBuf> = names.iter().map(|name| plain(&folder.join(name))).collect();
-        Some((path.with_extension(""), inputs))
+        let inputs = names.iter().map(|name| all.number(plain(&folder.join(name))));
+        Some((path.with_extension(""), inputs.collect()))
     };
     files.filter_map(|entry| read(entry.path())).collect()
 }
@@ -149,7 +187,7 @@ fn prerequisites(text: &str) -> Vec<String> {
 
 /// Ninja's log of dependencies, versions 3 and 4: `# ninjadeps`, then records of a path each, or of an output with its
 /// inputs by their numbers (ninja's src/deps_log.h).
-fn ninja_deps(build: &Path) -> Option<HashMap<PathBuf, HashSet<PathBuf>>> {
+fn ninja_deps(build: &Path, all: &mut Files) -> Option<HashMap<PathBuf, Vec<u32>>> {
     const INPUTS: u32 = 1 << 31;
     let bytes = fs::read(build.join(".ninja_deps")).ok()?;
     let rest = bytes.strip_prefix(b"# ninjadeps\n")?;
@@ -159,7 +197,8 @@ fn ninja_deps(build: &Path) -> Option<HashMap<PathBuf, HashSet<PathBuf>>> {
         4 => 2,
         _ => return None,
     };
-    let (mut rest, mut paths, mut objects) = (rest.get(4..)?, Vec::new(), HashMap::new());
+    let (mut rest, mut paths, mut resolved) = (rest.get(4..)?, Vec::new(), Vec::new());
+    let mut objects = HashMap::new();
     while let Some(head) = number(rest) {
         let size = (head & !INPUTS) as usize;
         // A record that a crash cut off is no record.
@@ -168,29 +207,20 @@ fn ninja_deps(build: &Path) -> Option<HashMap<PathBuf, HashSet<PathBuf>>> {
         if head & INPUTS == 0 {
             let name = record.get(..size.saturating_sub(4))?;
             let name = name.iter().rposition(|&byte| byte != 0).and_then(|last| name.get(..=last)).unwrap_or_default();
+            resolved.push(None);
             paths.push(plain(&build.join(String::from_utf8_lossy(name).as_ref())));
         } else {
             let numbers: Vec<usize> = record.chunks_exact(4).filter_map(number).map(|n| n as usize).collect();
             let output: &PathBuf = paths.get(*numbers.first()?)?;
-            let inputs = numbers.get(1 + words_of_time..)?.iter().filter_map(|&input| paths.get(input).cloned());
+            let inputs = numbers.get(1 + words_of_time..)?.iter().filter_map(|&input| {
+                let known = resolved.get_mut(input)?;
+                Some(*known.get_or_insert_with(|| all.number(paths.get(input).cloned().unwrap_or_default())))
+            });
             // A later record stands for an earlier one.
-            objects.insert(output.clone(), inputs.collect::<HashSet<PathBuf>>());
+            objects.insert(output.clone(), inputs.collect());
         }
     }
     Some(objects)
-}
-
-/// One file may be named by several ways to it.
-fn resolve(objects: &mut HashMap<PathBuf, HashSet<PathBuf>>) {
-    let mut real: HashMap<PathBuf, PathBuf> = HashMap::new();
-    for inputs in objects.values_mut() {
-        let resolved = inputs.drain().map(|path| {
-            let found =
-                real.entry(path).or_insert_with_key(|path| fs::canonicalize(path).unwrap_or_else(|_| path.clone()));
-            found.clone()
-        });
-        *inputs = resolved.collect::<Vec<_>>().into_iter().collect();
-    }
 }
 
 /// Without `.` and `..`: compilers name headers as the way to them was.
