@@ -525,6 +525,30 @@ mod a_source_tree {
     }
 
     #[test]
+    fn asks_for_a_rebuild_of_what_the_files_that_differ_went_into_and_of_nothing_else() {
+        let both = remembered::CHECKLIST.replace("[libshimhip.so]", "[libshimhip.so, libhalhip.so]");
+        let sample = Remembered::with(&both);
+        for (target, source) in [("shimhip", "src/use_hal.c"), ("halhip", "src/hal.c")] {
+            let folder = sample.path(&format!("build/CMakeFiles/{target}.dir"));
+            fs::create_dir_all(&folder).expect("made");
+            fs::write(folder.join("link.txt"), format!("cc -o lib{target}.so CMakeFiles/{target}.dir/a.c.o\n"))
+                .expect("written");
+            fs::write(folder.join("a.c.o.d"), format!("a.c.o: {}\n", sample.path("source").join(source).display()))
+                .expect("written");
+        }
+        sample.run(&["lock"]).exits(0);
+        fs::write(sample.path("source/src/hal.c"), "int other;").expect("written");
+        let document = sample.drift(1);
+        let of = |thing: &str| xdoctor::outcome(&document, &format!("lock.{thing}")).clone();
+        for folder in ["build", "install/lib"] {
+            is(&of(&format!("{folder}/libhalhip.so")), "fail", "rebuild-needed", &["1 file dirty"]);
+            is(&of(&format!("{folder}/libshimhip.so")), "pass", "", &["no rebuild"]);
+        }
+        fs::write(sample.path("source/CMakeLists.txt"), "# other").expect("written");
+        is(&sample.drift_of("build/libshimhip.so", 1), "fail", "rebuild-needed", &[]);
+    }
+
+    #[test]
     fn whose_submodule_was_edited_names_the_file_and_asks_for_a_rebuild() {
         let sample = Remembered::locked();
         let file = sample.path("source/3rdparty/hip-headers/hip_error.h");

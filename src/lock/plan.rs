@@ -22,6 +22,8 @@ pub enum Subject {
         path: PathBuf,
         /// The source tree.
         source: PathBuf,
+        /// Files of it that are known to have gone into other products only.
+        foreign: BTreeSet<PathBuf>,
     },
     /// Every file below a folder.
     Tree(PathBuf),
@@ -62,6 +64,8 @@ pub struct Planned {
     pub parts: BTreeSet<Part>,
     /// The source trees that it is built from.
     pub sources: BTreeSet<PathBuf>,
+    /// Files of them that are known to have gone into other products only.
+    pub foreign: BTreeSet<PathBuf>,
 }
 
 /// Every thing to be looked at, by name.
@@ -86,13 +90,17 @@ impl Plan {
 
     fn add(&mut self, subject: Subject) {
         let file = |path: &Path| has_content(path).then_some(What::File);
+        let mut others = BTreeSet::new();
         let (path, what, part, source) = match subject {
             Subject::File(path) => (path.clone(), file(&path), None, None),
             Subject::Shim(path) => (path.clone(), file(&path), Some(Part::Shim), None),
             Subject::Runtime(path) => (path.clone(), file(&path), Some(Part::Runtime), None),
             Subject::Client(path) if path.is_dir() => (path, Some(What::Tree), Some(Part::Client), None),
             Subject::Client(path) => (path.clone(), file(&path), Some(Part::Client), None),
-            Subject::Product { path, source } => (path.clone(), file(&path), None, Some(source)),
+            Subject::Product { path, source, foreign } => {
+                others = foreign;
+                (path.clone(), file(&path), None, Some(source))
+            }
             Subject::Tree(path) => (path, Some(What::Tree), None, None),
             Subject::Repository(path) => (path, Some(What::Repository), None, None),
         };
@@ -100,8 +108,14 @@ impl Plan {
         let Some(what) = what else { return };
         let slash = if what == What::Tree { "/" } else { "" };
         let name = format!("{}{slash}", name_of(&self.base, &path));
-        let planned = Planned { path, what, parts: BTreeSet::new(), sources: BTreeSet::new() };
+        let planned =
+            Planned { path, what, parts: BTreeSet::new(), sources: BTreeSet::new(), foreign: BTreeSet::new() };
         let planned = self.things.entry(name).or_insert(planned);
+        if source.is_some() {
+            // What one build tree knows to be foreign, another may have used.
+            let first = planned.sources.is_empty();
+            planned.foreign = if first { others } else { planned.foreign.intersection(&others).cloned().collect() };
+        }
         planned.parts.extend(part);
         planned.sources.extend(source);
     }
@@ -165,7 +179,7 @@ mod tests {
         let subjects = [
             Subject::File(shim.clone()),
             Subject::Shim(shim.clone()),
-            Subject::Product { path: shim.clone(), source: source.clone() },
+            Subject::Product { path: shim.clone(), source: source.clone(), foreign: BTreeSet::new() },
         ];
         let plan = Plan::new(Path::new("/x"), subjects);
         assert_eq!(plan.things.len(), 1);

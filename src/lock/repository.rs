@@ -99,6 +99,16 @@ pub(super) struct Moved {
     pub newest: Option<i64>,
 }
 
+impl Moved {
+    /// The same without the files, below the top of the work tree, that something was not made from.
+    pub(super) fn without(&self, tree: &Path, foreign: impl Fn(&Path) -> bool) -> Moved {
+        let Some(files) = &self.files else { return self.clone() };
+        let files: Vec<String> = files.iter().filter(|name| !foreign(&tree.join(name))).cloned().collect();
+        let newest = files.iter().filter_map(|name| modified(&tree.join(name))).max();
+        Moved { commits: self.commits, files: Some(files), newest }
+    }
+}
+
 /// How far the work tree has moved from what it was.
 ///
 /// # Errors

@@ -59,7 +59,12 @@ impl Kind for BuildCheck {
 
     fn subjects(&self) -> Vec<Subject> {
         let Some(source) = &self.newer_than else { return Vec::new() };
-        let product = |name| Subject::Product { path: self.path.join(name), source: source.clone() };
+        let inputs = Inputs::of(&self.path);
+        let product = |name: &String| {
+            let path = self.path.join(name);
+            let foreign = inputs.foreign(&inputs.made(&path), source);
+            Subject::Product { path, source: source.clone(), foreign }
+        };
         let repository = source.join(".git").exists().then(|| Subject::Repository(source.clone()));
         self.products.iter().map(product).chain(repository).collect()
     }

@@ -1,7 +1,7 @@
 //! Which sources a product of a CMake build was made from, by what the compiler told the build (`-MD`): a change of one
 //! that went into other products only leaves it as it should be.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -106,6 +106,14 @@ impl Inputs {
                 (None, Err(_)) => made.whole = false,
             }
         }
+    }
+
+    /// The files of a source tree that are known to have gone into other products only.
+    pub(super) fn foreign(&self, made: &Made<'_>, tree: &Path) -> BTreeSet<PathBuf> {
+        let Some(tree) = fs::canonicalize(tree).ok().filter(|_| made.whole) else { return BTreeSet::new() };
+        let scripts = self.products.values().flat_map(|linked| &linked.scripts);
+        let known = self.files.paths.iter().chain(scripts).filter(|path| path.starts_with(&tree));
+        known.filter(|path| !made.sources.contains(path.as_path())).cloned().collect()
     }
 
     /// Whether a source is known to have gone into other products, and not into this one. What went into nothing that was

@@ -1,6 +1,8 @@
 //! Whether a library must be built again, and why.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use crate::code::Code;
 use crate::diagnosis::listed;
@@ -36,7 +38,7 @@ impl Sides<'_> {
         let lost = if shim { is.elf.as_ref().and_then(|elf| self.lost_by_runtime(elf)) } else { None };
         let verdict = match self.source_moved(name, planned) {
             _ if lost.is_some() => Rebuild::Yes(lost.unwrap_or_default()),
-            Some((source, moved)) => since_sources_moved(&source, moved, was, is),
+            Some((source, moved)) => since_sources_moved(&source, &moved, was, is),
             None if changed && runtime => self.new_runtime(name),
             None if changed && client => self.new_client(planned),
             None if changed && self.changed.get(name).is_some_and(ElfChange::breaks) => {
@@ -69,7 +71,13 @@ impl Sides<'_> {
 
     /// The repositories that a file is built from: those that a check says, else those of a product that it is a copy of.
     pub(super) fn sources(&self, name: &str, planned: &Planned) -> Vec<&str> {
-        let own = planned.sources.iter();
+        let all = self.built_as(name, planned).into_iter().flat_map(|product| &product.sources);
+        let names: BTreeSet<&str> = all.filter_map(|source| self.plan.repository(source)).collect();
+        names.into_iter().collect()
+    }
+
+    /// The products that a file is: itself, and those that it is a copy of.
+    fn built_as<'p>(&'p self, name: &str, planned: &'p Planned) -> Vec<&'p Planned> {
         let build_id =
             |name: &str| self.was.things.get(name).and_then(Thing::elf).and_then(|elf| elf.build_id.as_ref());
         let copied = self.plan.things.iter().filter(|(other, product)| {
@@ -78,17 +86,20 @@ impl Sides<'_> {
                 && build_id(name).is_some()
                 && build_id(other) == build_id(name)
         });
-        let all = own.chain(copied.flat_map(|(_, product)| &product.sources));
-        let names: BTreeSet<&str> = all.filter_map(|source| self.plan.repository(source)).collect();
-        names.into_iter().collect()
+        let all = std::iter::once(planned).chain(copied.map(|(_, product)| product));
+        all.filter(|product| !product.sources.is_empty()).collect()
     }
 
-    /// The first of its source trees that is not what it was.
-    fn source_moved(&self, name: &str, planned: &Planned) -> Option<(String, &Moved)> {
+    /// The first of its source trees that is not what it was, in what may have gone into the file.
+    fn source_moved(&self, name: &str, planned: &Planned) -> Option<(String, Moved)> {
+        let products = self.built_as(name, planned);
+        let is_foreign = |file: &Path| products.iter().all(|product| product.foreign.contains(file));
         let moved = |source: &&str| {
+            let tree = fs::canonicalize(&self.plan.things.get(*source)?.path).ok();
             let moved = self.moved.get(*source)?;
+            let moved = tree.map_or_else(|| moved.clone(), |tree| moved.without(&tree, is_foreign));
             let (was, is) = self.pair(source)?;
-            (!moved.same_sources(was, is)).then(|| (format!("{source} is {}", sentence(was, is, moved)), moved))
+            (!moved.same_sources(was, is)).then(|| (format!("{source} is {}", sentence(was, is, &moved)), moved))
         };
         self.sources(name, planned).iter().find_map(moved)
     }
