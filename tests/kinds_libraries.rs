@@ -174,5 +174,7 @@ mod coverage {
         let place = Place::new();
         let library = link(&place, "libshim.so", "int gone(void); int hipMalloc(void) { return gone(); }", &[]);
         has(&place.fails(&check(&library), "undefined-symbol"), "gone, which the shim refers to");
+        let silent = link(&place, "libsilent.so", "int other(void) { return 0; }", &[]);
+        has(&place.fails(&check(&silent), "exports-nothing"), "none of them of the API");
     }
 }

@@ -9,6 +9,7 @@ use crate::loader::{Environment, NotFound, Platform, Process, Reason};
 
 use super::answer::Parts;
 use super::deploy::Deploy;
+use super::judge::{judge, whole_api};
 use super::library::Library;
 use super::reachable;
 use super::search_path::search_folders;
@@ -35,6 +36,7 @@ pub(super) fn of(parts: &Parts<'_, '_>) -> Vec<Diagnosis> {
     diagnoses.extend(dangling(&shim, parts.shim.rpath.as_deref(), parts.shim.runpath.as_deref()));
     diagnoses.extend(reachable::judge(parts, &shim, &parts.object));
     diagnoses.extend(hijacked(&parts.shim));
+    diagnoses.extend(silent(parts));
     if !parts.shim.is_versioned() && parts.question.deploy == Deploy::Preload {
         let actual = format!("no version information in {}", parts.shim.name());
         diagnoses.push(Diagnosis::new(Code::UnversionedShim, "version nodes as the runtime has them", actual));
@@ -58,6 +60,15 @@ pub(super) fn dangling(path: &Path, rpath: Option<&str>, runpath: Option<&str>) 
     let actual = format!("not there: {}", gone.join(", "));
     let diagnosis = Diagnosis::new(Code::RunpathDangling, "search paths that lead to folders", actual);
     (!gone.is_empty()).then(|| diagnosis.weighing(Severity::Warn))
+}
+
+/// A shim without any function of the API that its runtime has catches no call; with clients, they are told so each.
+fn silent(parts: &Parts<'_, '_>) -> Option<Diagnosis> {
+    let api = parts.question.api;
+    let of_the_api = api.functions.iter().any(|function| parts.runtime.exports.contains_key(&function.symbol));
+    let asked = parts.question.clients.is_empty() && of_the_api;
+    let judged = asked.then(|| judge(&parts.shim, api, &whole_api(api)));
+    judged?.into_iter().find(|diagnosis| diagnosis.code == Code::ExportsNothing)
 }
 
 /// A shim that exports dlsym answers lookups itself: what they give is no longer the loader's to tell.
