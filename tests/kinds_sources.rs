@@ -164,6 +164,20 @@ mod git {
     }
 
     #[test]
+    fn with_a_change_that_git_was_told_not_to_see_is_dirty_all_the_same() {
+        let place = with_submodules();
+        for flag in ["assume-unchanged", "skip-worktree"] {
+            place.git(&["update-index", &format!("--{flag}"), "file"]);
+            place.passes(CLEAN);
+            place.write("tree/file", "other");
+            assert_eq!(place.git(&["status", "--porcelain"]), "");
+            has(&place.fails(CLEAN, "tree-dirty"), "found changed, and hidden from git: file");
+            place.write("tree/file", "first");
+            place.git(&["update-index", &format!("--no-{flag}"), "file"]);
+        }
+    }
+
+    #[test]
     fn that_is_checked_out_sparsely_is_clean_without_what_it_leaves_out() {
         let place = with_submodules();
         place.write("tree/left/out", "");

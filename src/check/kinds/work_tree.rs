@@ -5,7 +5,10 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, IndexEntry, IndexEntryExtendedFlag, Oid, Repository, Status, StatusOptions, Submodule};
+use git2::{
+    Delta, DiffOptions, ErrorCode, IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag, Oid, Repository, Status,
+};
+use git2::{StatusOptions, Submodule};
 use git2::{SubmoduleIgnore, SubmoduleStatus};
 
 use crate::elf::escape;
@@ -95,7 +98,39 @@ pub(super) fn changes(repository: &Repository, above: &str) -> Result<Vec<String
     let statuses = repository.statuses(Some(&mut options))?;
     let changed = statuses.iter().filter(|entry| !entry.status().contains(Status::IGNORED));
     let changed = changed.filter(|entry| entry.status() != Status::WT_DELETED || !sparse.contains(entry.path_bytes()));
-    Ok(changed.map(|entry| format!("{} {above}{}", word(entry.status()), escape(entry.path_bytes()))).collect())
+    let mut changes: Vec<String> =
+        changed.map(|entry| format!("{} {above}{}", word(entry.status()), escape(entry.path_bytes()))).collect();
+    changes.extend(unseen(repository, above)?);
+    Ok(changes)
+}
+
+/// What differs and was hidden from git: by `git update-index --assume-unchanged` or `--skip-worktree`.
+fn unseen(repository: &Repository, above: &str) -> Result<Vec<String>, git2::Error> {
+    let Some(tree) = repository.workdir() else { return Ok(Vec::new()) };
+    let hides = |entry: &IndexEntry| {
+        IndexEntryFlag::from_bits_truncate(entry.flags).is_valid()
+            || IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended).is_skip_worktree()
+    };
+    let there = |entry: &IndexEntry| tree.join(OsString::from_vec(entry.path.clone())).symlink_metadata().is_ok();
+    // Where a submodule stands is looked at whatever is hidden.
+    let file = |entry: &IndexEntry| entry.mode != u32::from(git2::FileMode::Commit);
+    let hidden: Vec<IndexEntry> = repository.index()?.iter().filter(hides).filter(file).filter(there).collect();
+    if hidden.is_empty() {
+        return Ok(Vec::new());
+    }
+    // An index in memory, without the flags and what git remembers of times and sizes.
+    let mut index = git2::Index::new()?;
+    let mut options = DiffOptions::new();
+    options.disable_pathspec_match(true);
+    for entry in hidden {
+        options.pathspec(entry.path.as_slice());
+        let zero = git2::IndexTime::new(0, 0);
+        index.add(&IndexEntry { flags: 0, flags_extended: 0, ctime: zero, mtime: zero, file_size: 0, ..entry })?;
+    }
+    let diff = repository.diff_index_to_workdir(Some(&index), Some(&mut options))?;
+    let changed = diff.deltas().filter(|delta| delta.status() != Delta::Unmodified);
+    let paths = changed.filter_map(|delta| delta.new_file().path_bytes().map(|path| escape(path).to_string()));
+    Ok(paths.map(|path| format!("changed, and hidden from git: {above}{path}")).collect())
 }
 
 fn word(status: Status) -> &'static str {
