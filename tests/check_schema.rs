@@ -53,6 +53,26 @@ fn every_kind_is_in_it_for_checks_and_for_nested_checks() {
 }
 
 #[test]
+fn every_field_of_it_has_a_text_for_who_points_at_it() {
+    let schema = schema();
+    let mut fields = 0;
+    for (name, form) in schema["$defs"].as_object().expect("definitions").iter().chain([(&"top".to_owned(), &schema)]) {
+        for properties in [&form["properties"], &form["then"]["properties"], &form["else"]["properties"]] {
+            for (field, property) in properties.as_object().into_iter().flatten() {
+                let text = property["description"].as_str().unwrap_or_default();
+                assert!(text.ends_with('.'), "{name}.{field}: {text:?}");
+                fields += 1;
+            }
+        }
+    }
+    assert!(fields > 300, "{fields}");
+    let of =
+        |kind: &str, field: &str| schema["$defs"][format!("check-{kind}")]["properties"][field]["description"].clone();
+    assert_ne!(of("path", "exists"), schema["$defs"]["condition"]["properties"]["exists"]["description"]);
+    assert_ne!(of("command", "env"), schema["$defs"]["condition"]["properties"]["env"]["description"]);
+}
+
+#[test]
 fn every_bundled_checklist_follows_it() {
     let files = fs::read_dir(root("checks")).expect("readable").map(|entry| entry.expect("readable").path());
     let lists = files.filter(|file| file.extension().is_some_and(|end| end == "yaml") && !file.ends_with("codes.yaml"));

@@ -74,9 +74,12 @@ fn condition() -> Value {
 fn claims(defs: &mut Map<String, Value>, name: &str, common: &[Asked]) {
     let mut cases = Vec::new();
     let mut ways = vec![json!({ "required": ["kind"] })];
-    for (kind, parse) in kinds::KINDS {
+    for (kind, parse, texts) in kinds::KINDS {
         let mut schema = mapping(&with(common, asked(|fields| drop(parse(fields)))));
-        schema["properties"]["kind"] = json!({ "const": kind });
+        for (field, text) in *texts {
+            schema["properties"][field]["description"] = json!(text);
+        }
+        schema["properties"]["kind"] = json!({ "description": KIND, "const": kind });
         cases.push(json!({
             "if": { "properties": { "kind": { "const": kind } }, "required": ["kind"] },
             "then": { "$ref": format!("#/$defs/{name}-{kind}") },
@@ -90,14 +93,17 @@ fn claims(defs: &mut Map<String, Value>, name: &str, common: &[Asked]) {
         ways.push(json!({ "required": [way] }));
         defs.insert(format!("{name}-{way}"), schema);
     }
-    let kinds: Vec<&str> = kinds::KINDS.iter().map(|(kind, _)| *kind).collect();
+    let kinds: Vec<&str> = kinds::KINDS.iter().map(|(kind, ..)| *kind).collect();
     let kind = json!({
-        "description": "What is checked.",
+        "description": KIND,
         "anyOf": [{ "enum": kinds }, { "type": "string", "pattern": VARIABLE }],
     });
     let check = json!({ "type": "object", "properties": { "kind": kind }, "oneOf": ways, "allOf": cases });
     defs.insert(name.to_owned(), check);
 }
+
+/// What the field `kind` is for.
+const KIND: &str = "What is checked.";
 
 /// Fields that several readers ask for are the same field: a check's `timeout`, and the one of its kind.
 fn with(common: &[Asked], own: Vec<Asked>) -> Vec<Asked> {
@@ -115,7 +121,7 @@ fn property(field: &Asked) -> Value {
     property
 }
 
-/// What the fields of the language itself are for; the kinds' own are described in the documentation.
+/// What the fields of the language itself are for; the kinds' own are described beside their readers.
 const LANGUAGE: &[(&str, &str)] = &[
     ("id", "A name, unique in the checklist: what --only, --skip and `needs` take."),
     ("title", "What it claims, or is about, in words."),
@@ -194,7 +200,10 @@ fn forms() -> Map<String, Value> {
             "range",
             json!({
                 "type": ["object", "null"],
-                "properties": { "min": { "$ref": "#/$defs/text" }, "max": { "$ref": "#/$defs/text" } },
+                "properties": {
+                    "min": { "description": "At least this.", "$ref": "#/$defs/text" },
+                    "max": { "description": "At most this.", "$ref": "#/$defs/text" },
+                },
                 "additionalProperties": false,
             }),
         ),
@@ -250,9 +259,24 @@ mod tests {
     }
 
     #[test]
+    fn every_field_of_a_kind_is_described_in_a_line_and_nothing_else_is() {
+        let common = asked(|fields| drop(entry::read(fields)));
+        for (kind, parse, texts) in kinds::KINDS {
+            let own = asked(|fields| drop(parse(fields))).into_iter().map(|field| field.name);
+            let own = own.filter(|name| !common.iter().any(|field| field.name == *name));
+            let described: std::collections::BTreeSet<&str> = texts.iter().map(|(name, _)| *name).collect();
+            assert_eq!(own.collect::<std::collections::BTreeSet<_>>(), described, "{kind}");
+            assert_eq!(texts.len(), described.len(), "{kind} describes a field twice");
+            for (name, text) in *texts {
+                assert!(text.ends_with('.') && text.len() <= 130 && !text.contains('\n'), "{kind}.{name}: {text}");
+            }
+        }
+    }
+
+    #[test]
     fn every_kind_asks_for_all_its_fields_whatever_they_hold() {
         let names = |asked: Vec<Asked>| asked.iter().map(|field| field.name).collect::<std::collections::BTreeSet<_>>();
-        for (kind, parse) in kinds::KINDS {
+        for (kind, parse, _) in kinds::KINDS {
             let empty = asked(|fields| drop(parse(fields)));
             let full = asked_with(empty.iter().map(filled).collect(), |fields| drop(parse(fields)));
             assert_eq!(names(empty), names(full), "{kind}: a `?` before all is read hides fields from the schema");

@@ -13,7 +13,7 @@ use crate::loader::{Environment, Process};
 use crate::lock::Subject;
 
 use super::modelled::{environment, modelled};
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct BindingsCheck {
@@ -22,6 +22,15 @@ struct BindingsCheck {
     provider: PathBuf,
     environment: Environment,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("path", "The client: a program, or a library as its own root."),
+    ("symbols", "The symbols whose references must bind there: one, or a list."),
+    ("provider", "The library that they must bind to."),
+    ("preload", "Libraries that LD_PRELOAD names, in order."),
+    ("library_path", "The folders of LD_LIBRARY_PATH, in order."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "the client", Fields::path);

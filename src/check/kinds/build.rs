@@ -20,7 +20,7 @@ use super::build_options::Options;
 use super::cmake::Cache;
 use super::inputs::{Inputs, Made};
 use super::refused::refused;
-use super::{Context, Found, Kind, work_tree};
+use super::{Context, Found, Kind, Texts, work_tree};
 
 #[derive(Debug)]
 struct BuildCheck {
@@ -33,6 +33,22 @@ struct BuildCheck {
     newer_than: Option<PathBuf>,
     products: Vec<String>,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("path", "The build tree."),
+    ("source", "The source tree that it must be configured from."),
+    ("products", "Files in the build tree that must be there, and not be older than the sources."),
+    ("newer_than", "What the products must not be older than, in place of `source`."),
+    ("build_type", "CMAKE_BUILD_TYPE, such as Release."),
+    ("compiler", "A glob, or a list: a compiler of the build is like this, by its path or its name, over links too."),
+    ("cache", "NAME: GLOB pairs that CMakeCache.txt must have."),
+    ("target", "The target whose command lines `flags` and the like look at; all targets where none is named."),
+    ("flags", "Globs, each of which a word of every compiler's command line must be like."),
+    ("lacks_flags", "Globs that no word of a compiler's command line may be like."),
+    ("link_flags", "Globs, each of which a word of every link line must be like; behind -Wl, too."),
+    ("lacks_link_flags", "Globs that no word of a link line may be like."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "the build tree", Fields::path);

@@ -12,7 +12,7 @@ use crate::diagnosis::Diagnosis;
 use crate::lock::Subject;
 use crate::probe::{Child, Ended, Ending, Limits, loader_words};
 
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct CommandCheck {
@@ -28,6 +28,26 @@ struct CommandCheck {
     shim: Option<PathBuf>,
     limits: Limits,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("run", "The command as a list of words; no shell reads them."),
+    ("env", "NAME: VALUE pairs that are added to its environment."),
+    ("directory", "The folder that it is run in."),
+    ("exit", "The exit status that it must end with; 0 where nothing is said."),
+    ("stdout", "A regular expression, or a list: each must match somewhere in what it writes to stdout."),
+    ("stderr", "A regular expression, or a list: each must match somewhere in what it writes to stderr."),
+    ("output", "A regular expression, or a list: each must match in stdout or in stderr."),
+    ("shim", "The library that LD_PRELOAD names; whether ld.so took it in is a finding of its own."),
+    (
+        "skip_exit",
+        "The exit status by which it says that it cannot be run here; its last line on stdout is the reason.",
+    ),
+    ("skip_if_missing", "Whether the check is skipped where there is no such program."),
+    ("output_limit", "How many bytes it may write; it is ended then."),
+    ("memory", "How much memory all its processes may use together, such as 8GiB; no limit where nothing is said."),
+    ("processes", "How many processes it may have at once; 1000 where nothing is said."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let run = fields.required("run", "the command as a list of words", Fields::texts);

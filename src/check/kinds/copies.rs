@@ -16,7 +16,7 @@ use crate::diagnosis::{Diagnosis, listed};
 use crate::interpose::Library;
 
 use super::bounds::Bounds;
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct CopiesCheck {
@@ -26,6 +26,14 @@ struct CopiesCheck {
     count: Bounds,
     skip_if_missing: bool,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("name", "The library's file name, or a glob such as libamdhip64.so*; or a list."),
+    ("folders", "The folders that are looked into: one, or a list; globs such as /opt/rocm*/lib."),
+    ("count", "How many copies there must be, a number or {min, max}; exactly one where nothing is said."),
+    ("skip_if_missing", "Whether the check is skipped where there is none at all."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let names = fields.required("name", "the library's file name, or a glob such as libamdhip64.so*", Fields::globs);

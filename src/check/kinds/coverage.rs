@@ -13,7 +13,7 @@ use crate::loader::Module;
 use crate::lock::Subject;
 
 use super::refused::refused;
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct CoverageCheck {
@@ -24,6 +24,19 @@ struct CoverageCheck {
     deploy: Deploy,
     skip_if_missing: bool,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("shim", "The shim."),
+    ("runtime", "The runtime behind it."),
+    (
+        "clients",
+        "Programs, libraries, or folders of them, whose calls it must get; without any, the shim's own fitness is judged.",
+    ),
+    ("modules", "Libraries that the clients open with dlopen: LIB, LIB:global or LIB:deepbind."),
+    ("deploy", "How the shim gets in front: preload where nothing is said, or replace."),
+    ("skip_if_missing", "Whether the check is skipped where a client or the runtime is not there."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let shim = fields.required("shim", "the shim", Fields::path);

@@ -13,13 +13,20 @@ use crate::loader::{Environment, Process};
 use crate::lock::Subject;
 
 use super::modelled::{environment, modelled};
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct DepsCheck {
     path: PathBuf,
     environment: Environment,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("path", "The program or library."),
+    ("preload", "Libraries that LD_PRELOAD names, in order."),
+    ("library_path", "The folders of LD_LIBRARY_PATH, in order."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "the program or library", Fields::path);

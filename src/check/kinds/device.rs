@@ -18,7 +18,7 @@ use super::drivers::Fit;
 use super::machine::Machine;
 use super::runtime;
 use super::versions::{Requirement, Scheme};
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 /// Opening a device must neither wait for it nor make it this process's terminal.
 const FLAGS: i32 = rustix::fs::OFlags::NONBLOCK.union(rustix::fs::OFlags::NOCTTY).bits() as i32;
@@ -48,6 +48,16 @@ struct Node {
     folder: PathBuf,
     name: GlobMatcher,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("nodes", "Device nodes that must open: a path, a glob such as /dev/dri/renderD*, or a list."),
+    ("access", "How they must open; read-write where nothing is said."),
+    ("groups", "Groups of which this user must be in one; root needs none."),
+    ("driver", "The kernel driver that must be loaded."),
+    ("driver_version", "The version that the driver must have, such as '>=550'."),
+    ("runtime", "The library that talks to the driver, which must fit it by its maker's tables."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let nodes = nodes(fields);

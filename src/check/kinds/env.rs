@@ -11,7 +11,7 @@ use crate::check::finding::Finding;
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct EnvCheck {
@@ -20,6 +20,14 @@ struct EnvCheck {
     equals: Option<String>,
     matches: Vec<Regex>,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("name", "The variable of xdoctor's own environment."),
+    ("set", "Whether it must be set, or must not; true where nothing is said."),
+    ("equals", "The value that it must have."),
+    ("matches", "A regular expression, or a list: each must match somewhere in its value."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let name = fields.required("name", "the variable", Fields::text);

@@ -15,7 +15,7 @@ use crate::lock::Subject;
 
 use super::remotes::{Matching, without_credentials};
 use super::work_tree::{self, Recorded, Standing};
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct GitCheck {
@@ -33,6 +33,19 @@ struct GitCheck {
     clean: bool,
     submodules: bool,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("path", "The source tree."),
+    ("commit", "The commit that must be checked out, by 4 to 40 of its first digits; empty for any."),
+    ("branch", "The branch that must be checked out; empty for any."),
+    ("tag", "A tag that must be on that very commit; empty for any."),
+    ("remote", "A glob, or a list: a remote's URL must be like this, with or without .git."),
+    ("ancestor_of", "Revisions of whose history the commit must be a part."),
+    ("contains", "Revisions that must be a part of the commit's history."),
+    ("clean", "Whether no file may be changed or new, in submodules neither."),
+    ("submodules", "Whether submodules must be checked out at the commit recorded, and those of submodules."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "the source tree", Fields::path);

@@ -11,13 +11,20 @@ use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::lock::Subject;
 
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct HashCheck {
     /// Each file with its SHA-256.
     files: Vec<(PathBuf, String)>,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("path", "The file; with `sha256`."),
+    ("sha256", "Its SHA-256 in 64 hexadecimal digits."),
+    ("files", "PATH: SHA256 pairs, for several files."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.path("path");

@@ -12,7 +12,7 @@ use crate::diagnosis::Diagnosis;
 
 use super::machine::Machine;
 use super::versions::{Requirement, Scheme};
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct KernelCheck {
@@ -23,6 +23,14 @@ struct KernelCheck {
     parameters: Vec<(String, String, GlobMatcher)>,
     skip_if_missing: bool,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("release", "The kernel's release, as a requirement on versions: '>=5.15'."),
+    ("modules", "Modules that must be loaded or built in: one, or a list."),
+    ("parameters", "MODULE.PARAMETER: GLOB pairs that must hold."),
+    ("skip_if_missing", "Whether the check is skipped where a module is not there at all."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let release = Requirement::field(fields, "release", Some(Scheme::Debian));

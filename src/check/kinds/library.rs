@@ -16,7 +16,7 @@ use crate::interpose::{Library, SearchFolder, search_folders};
 use crate::lock::Subject;
 
 use super::refused::refused;
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct LibraryCheck {
@@ -30,6 +30,23 @@ struct LibraryCheck {
     /// What each part of RPATH and RUNPATH must be like.
     runpath: Vec<GlobMatcher>,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("path", "The library's file."),
+    ("soname", "Its SONAME."),
+    ("build_id", "Its build id in hexadecimal digits."),
+    ("sha256", "The SHA-256 of the file in 64 hexadecimal digits."),
+    (
+        "same_build_as",
+        "Another file that must be of the same build, by its build id: stripping or another RUNPATH is no other build.",
+    ),
+    ("needed", "Libraries that must be among its NEEDED: one, or a list."),
+    (
+        "runpath",
+        "A glob, or a list, that every folder of its RPATH and RUNPATH must be like; each must lead somewhere.",
+    ),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "the library", Fields::path);

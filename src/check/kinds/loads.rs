@@ -11,7 +11,7 @@ use crate::lock::Subject;
 use crate::probe::{Child, Ending, Limits, loader_words};
 
 use super::refused::refused;
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 /// What `xdoctor load` prints once dlopen has returned.
 const LOADED: &str = "xdoctor: loaded";
@@ -22,6 +22,10 @@ struct LoadsCheck {
     library_path: Vec<PathBuf>,
     limits: Limits,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts =
+    &[("path", "The library."), ("library_path", "The folders of LD_LIBRARY_PATH, in order.")];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "the library", Fields::path);

@@ -109,34 +109,37 @@ pub trait Kind: Debug + Send + Sync {
 /// schema is made of what is asked for.
 pub(super) type Parse = fn(&Fields<'_>) -> Option<Arc<dyn Kind>>;
 
+/// What each field that a kind reads is for, in a line: hover text for editors, by way of the checklist's schema.
+pub(super) type Texts = &'static [(&'static str, &'static str)];
+
 /// Every kind, by its name.
-pub(super) const KINDS: &[(&str, Parse)] = &[
-    ("bindings", bindings::parse),
-    ("build", build::parse),
-    ("command", command::parse),
-    ("copies", copies::parse),
-    ("coverage", coverage::parse),
-    ("deps", deps::parse),
-    ("device", device::parse),
-    ("env", env::parse),
-    ("git", git::parse),
-    ("hash", hash::parse),
-    ("kernel", kernel::parse),
-    ("library", library::parse),
-    ("loads", loads::parse),
-    ("mount", mount::parse),
-    ("package", package::parse),
-    ("path", path::parse),
-    ("process", process::parse),
-    ("python", python::parse),
-    ("smoke", smoke::parse),
-    ("symbols", symbols::parse),
-    ("tree", tree::parse),
+pub(super) const KINDS: &[(&str, Parse, Texts)] = &[
+    ("bindings", bindings::parse, bindings::FIELDS),
+    ("build", build::parse, build::FIELDS),
+    ("command", command::parse, command::FIELDS),
+    ("copies", copies::parse, copies::FIELDS),
+    ("coverage", coverage::parse, coverage::FIELDS),
+    ("deps", deps::parse, deps::FIELDS),
+    ("device", device::parse, device::FIELDS),
+    ("env", env::parse, env::FIELDS),
+    ("git", git::parse, git::FIELDS),
+    ("hash", hash::parse, hash::FIELDS),
+    ("kernel", kernel::parse, kernel::FIELDS),
+    ("library", library::parse, library::FIELDS),
+    ("loads", loads::parse, loads::FIELDS),
+    ("mount", mount::parse, mount::FIELDS),
+    ("package", package::parse, package::FIELDS),
+    ("path", path::parse, path::FIELDS),
+    ("process", process::parse, process::FIELDS),
+    ("python", python::parse, python::FIELDS),
+    ("smoke", smoke::parse, smoke::FIELDS),
+    ("symbols", symbols::parse, symbols::FIELDS),
+    ("tree", tree::parse, tree::FIELDS),
 ];
 
 /// Reads `kind`: its name, and how the fields that belong to it are read.
 pub(super) fn of(fields: &mut Fields<'_>) -> Option<(&'static str, Parse)> {
-    let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = KINDS.iter().map(|(name, ..)| *name).collect();
     let wanted = format!("one of {}", names.join(", "));
     let (name, parse) = fields.required("kind", &wanted, |fields, field| fields.choice(field, &named()))?;
     fields.call(format!("a check of kind `{name}`"));
@@ -144,5 +147,5 @@ pub(super) fn of(fields: &mut Fields<'_>) -> Option<(&'static str, Parse)> {
 }
 
 fn named() -> Vec<(&'static str, (&'static str, Parse))> {
-    KINDS.iter().map(|(name, parse)| (*name, (*name, *parse))).collect()
+    KINDS.iter().map(|(name, parse, _)| (*name, (*name, *parse))).collect()
 }

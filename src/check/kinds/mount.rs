@@ -14,7 +14,7 @@ use crate::diagnosis::Diagnosis;
 
 use super::bounds::human;
 use super::machine::Machine;
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct MountCheck {
@@ -38,6 +38,16 @@ struct Mount {
     /// Those of the mount and of the file system, as one set: what either forbids is forbidden.
     options: Vec<String>,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("path", "A folder or file on the file system."),
+    ("point", "Whether the path itself must be where it is mounted."),
+    ("type", "The file system's type: a glob, or a list of which one must fit."),
+    ("options", "Mount options that it must have: a glob, or a list."),
+    ("lacks_options", "Mount options that it must not have, such as noexec: a glob, or a list."),
+    ("free", "How much space must be free for users other than root, such as 20GiB."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "a folder or file on the file system", Fields::path);

@@ -14,7 +14,7 @@ use crate::probe::{Child, Ended, Limits};
 
 use super::python::interpreter;
 use super::versions::{Requirement, Scheme};
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Manager {
@@ -46,6 +46,17 @@ enum Answer {
     NoManager(String),
     Unclear(String),
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("name", "The package, or a glob; or a list of packages."),
+    ("manager", "Who is asked: dpkg, rpm or pip; dpkg, else rpm, where nothing is said."),
+    ("installed", "Whether it must be installed, or must not; true where nothing is said."),
+    ("version", "The version that it must have, such as '>=1.24, <3'."),
+    ("agree", "A regular expression with a group: what it captures of the versions must be the same in all packages."),
+    ("interpreter", "The Python whose packages pip lists; python3 where nothing is said."),
+    ("skip_if_missing", "Whether the check is skipped where none of the packages is installed."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let names = fields.required("name", "the package (or a glob), or a list of packages", Fields::texts);

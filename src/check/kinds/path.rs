@@ -14,7 +14,7 @@ use crate::lock::Subject;
 
 use super::accounts::{group_id, group_name, user_id, user_name};
 use super::bounds::{Bounds, human};
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Type {
@@ -42,6 +42,19 @@ struct PathCheck {
     /// Where a symbolic link must lead, as written.
     target: Option<PathBuf>,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("path", "The file or folder."),
+    ("exists", "Whether it must be there, or must not; true where nothing is said."),
+    ("type", "What it must be."),
+    ("mode", "Its permissions in octal, exactly, such as 0644."),
+    ("owner", "Its owner: a name or a number."),
+    ("group", "Its group: a name or a number."),
+    ("size", "Its size, a number of bytes such as 64KiB, or {min, max}."),
+    ("newer_than", "A file that it must not be older than."),
+    ("target", "Where the symbolic link must lead: what it says, or another name of the file that it leads to."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "the file or folder", Fields::path);

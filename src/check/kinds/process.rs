@@ -14,7 +14,7 @@ use crate::diagnosis::{Diagnosis, listed};
 
 use super::bounds::Bounds;
 use super::machine::Machine;
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct ProcessCheck {
@@ -51,6 +51,18 @@ struct Seen {
     /// Of how many it cannot be told whether they fit: they are another user's.
     unclear: u64,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("name", "A glob that the process's name must be like."),
+    ("exe", "A glob that the path of its program must be like."),
+    ("cmdline", "A glob that its command line must be like."),
+    ("running", "Whether such a process must run, or must not; true where nothing is said."),
+    ("count", "How many must run, a number or {min, max}; at least one where nothing is said."),
+    ("maps", "Libraries that each of them must have mapped: a path, a name or a glob, or a list."),
+    ("lacks_map", "Libraries that none of them may have mapped: a path, a name or a glob, or a list."),
+    ("skip_if_missing", "Whether the check is skipped where no such process runs."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let one = |name| fields.globs(name).and_then(|globs| globs.into_iter().next());

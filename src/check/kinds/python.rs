@@ -14,7 +14,7 @@ use crate::lock::Subject;
 use crate::probe::{Child, Ended, Ending, Limits, loader_words};
 
 use super::versions::{Requirement, Scheme};
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct PythonCheck {
@@ -98,6 +98,16 @@ if report["found"] and "error" not in report:
         report["error"] = "%s: %s" % (type(error).__name__, error)
 print("\nxdoctor-python:" + json.dumps(report), flush=True)
 "#;
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("module", "The module that must be importable."),
+    ("interpreter", "The Python that imports it; python3 where nothing is said."),
+    ("version", "The version that it must have, in the words of PEP 440: ~=2.4."),
+    ("attributes", "NAME: GLOB pairs of attributes, such as torch.version.hip: 6.*."),
+    ("env", "NAME: VALUE pairs that are added to its environment."),
+    ("skip_if_missing", "Whether the check is skipped where there is no such interpreter or module."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let module = fields.required("module", "the name of a module", Fields::text);

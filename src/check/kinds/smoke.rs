@@ -14,7 +14,7 @@ use crate::ladder::{Answer, Climb, ClimbError, Compare, Deployment, Rung, Setup,
 use crate::lock::Subject;
 use crate::probe::Limits;
 
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct SmokeCheck {
@@ -32,6 +32,30 @@ struct SmokeCheck {
     skip_exit: Option<i32>,
     skip_if_missing: bool,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("shim", "The shim."),
+    ("runtime", "The runtime that it is to forward to; what the command finds by itself where nothing is said."),
+    ("run", "The command as a list of words; the bundled HIP matmul where there is none."),
+    (
+        "deploy",
+        "How the shim gets in front: preload where nothing is said, replace, or itself (the command brings it in).",
+    ),
+    ("api", "The functions that are watched: hip, cuda, a table's file, or a pattern such as 'cl[A-Z]*'."),
+    ("env", "NAME: VALUE pairs that are added to the environment of both runs."),
+    ("compare", "What must be equal in the native and the shimmed run: stdout, exit or json:PATH."),
+    ("expect_line", "A regular expression, or a list: each must match a line that the shimmed run writes."),
+    ("trace_line", "NAME: REGEX pairs: lines of the shimmed run that are counted under that name."),
+    ("native", "Whether the command is run without the shim first; true where nothing is said."),
+    (
+        "skip_exit",
+        "The exit status by which it says that it cannot be run here; its last line on stdout is the reason.",
+    ),
+    ("skip_if_missing", "Whether the check is skipped where there is no such program."),
+    ("memory", "How much memory each run may use, all its processes together, such as 8GiB."),
+    ("processes", "How many processes each run may have at once; 1000 where nothing is said."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let shim = fields.required("shim", "the shim", Fields::path);

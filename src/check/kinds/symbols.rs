@@ -16,7 +16,7 @@ use crate::interpose::{Api, Export, Library, derive, judge, whole_api};
 use crate::lock::Subject;
 
 use super::refused::refused;
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 #[derive(Debug)]
 struct SymbolsCheck {
@@ -32,6 +32,19 @@ struct SymbolsCheck {
     nodes: Vec<(String, usize)>,
     serves: Vec<PathBuf>,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("path", "The library."),
+    ("defines", "Symbols that it must define, such as hipMalloc or hipMalloc@@hip_4.2: one, or a list."),
+    ("lacks", "A glob, or a list: it must define no symbol like this."),
+    ("api", "The API of which it must define every function, each in its node."),
+    ("lacks_api", "The API of which it must define no function."),
+    ("map", "The version script that it must be as."),
+    ("runtime", "The runtime of which it must define every function, each in the runtime's node."),
+    ("nodes", "NODE: NUMBER pairs: how many symbols it must define in that version node."),
+    ("serves", "Libraries to which it must hide nothing that they ask it for."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "the library", Fields::path);

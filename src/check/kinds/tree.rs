@@ -16,7 +16,7 @@ use crate::code::Code;
 use crate::diagnosis::{Diagnosis, listed};
 use crate::lock::{FILE_NAME, Subject};
 
-use super::{Context, Found, Kind};
+use super::{Context, Found, Kind, Texts};
 
 /// The file paths of a tree, relative to it, each with its SHA-256.
 type Manifest = BTreeMap<PathBuf, String>;
@@ -33,6 +33,16 @@ struct TreeCheck {
     /// Whether its files are to be as the lock has them: whether there is a lock that could.
     lock: Option<bool>,
 }
+
+/// What its fields are for.
+pub(super) const FIELDS: Texts = &[
+    ("path", "The folder."),
+    ("manifest", "The file that says what is in it, as sha256sum writes it."),
+    ("files", "PATH: SHA256 pairs that say what is in it."),
+    ("lock", "Whether it must be as it was when `xdoctor lock` last looked."),
+    ("complete", "Whether nothing else may be in it."),
+    ("exclude", "Globs of what is not looked at."),
+];
 
 pub(super) fn parse(fields: &Fields<'_>) -> Option<Arc<dyn Kind>> {
     let path = fields.required("path", "the folder", Fields::path);
