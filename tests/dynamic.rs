@@ -263,6 +263,8 @@ dynamic! {
     a_program_that_binds_all_at_its_start_is_sound "sound-bind-now",
     a_guard_in_a_symbolic_shim_is_sound "sound-guarded-symbolic",
     lines_that_are_expected_and_printed_are_counted "sound-lines",
+    a_worker_without_the_observer_that_looks_all_up_is_undetermined "child-unobserved-dlsym",
+    a_worker_without_the_observer_whose_library_calls_is_undetermined "child-unobserved-linked",
     a_program_that_may_write_no_files_is_undetermined_and_no_failure_of_the_shim "unrecorded-bindings",
     a_forked_process_that_may_write_no_files_is_undetermined "unrecorded-child",
     a_worker_with_an_environment_of_its_own_is_undetermined "child-unobserved",

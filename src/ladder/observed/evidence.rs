@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::diagnosis::counted;
+use crate::elf::Mapped;
 use crate::interpose::{Api, Library, Reference, Role};
 use crate::ladder::same_file::same_file;
 use crate::ladder::setup::Setup;
 use crate::ladder::stage::Stage;
+use crate::loader::{Environment, Files, Objects, Process, Tree};
 use crate::probe::{Counters, Ending, Image, Reason, Row};
 
 use super::model::Model;
@@ -214,16 +216,35 @@ impl<'s> Evidence<'s> {
         self.runtimes.iter().any(is_next)
     }
 
-    /// Whether processes that run this program call the API: it refers to it itself, or was seen to open what does.
+    /// Whether processes that run this program call the API: what it is linked with refers to it, it was seen to open what does,
+    /// or it asks for dlsym and has the name of a function that was called.
     pub(super) fn is_clients_program(&self, program: &Path) -> bool {
         let is_client = |path: &Path| self.clients.iter().any(|client| client.path == path);
         let opens = |image: &Image| {
             let own = image.program().is_some_and(|own| same_file(own, program));
             own && image.objects.iter().any(|object| is_client(&object.path))
         };
+        self.shimmed.observation.images.iter().any(opens) || self.is_linked(program) || self.looks_up(program)
+    }
+
+    fn is_linked(&self, program: &Path) -> bool {
         let refers =
             |library: Library| library.references.iter().any(|reference| self.setup.api.takes(&reference.symbol));
-        self.shimmed.observation.images.iter().any(opens) || Library::read(program).is_ok_and(refers)
+        let files = Files::new();
+        let objects = Objects::new(&files, Tree::host());
+        let process = Process::start(&objects, program, &Environment::default());
+        let closure = process.iter().flat_map(|process| process.loaded()).map(|loaded| loaded.path.as_path());
+        std::iter::once(program).chain(closure).any(|path| Library::read(path).is_ok_and(refers))
+    }
+
+    fn looks_up(&self, program: &Path) -> bool {
+        let asks = |library: Library| {
+            library.references.iter().any(|reference| matches!(reference.symbol.as_str(), "dlsym" | "dlvsym"))
+        };
+        let Ok(file) = Mapped::open(program) else { return false };
+        let holds = |symbol: &str| memchr::memmem::find(file.bytes(), format!("\0{symbol}\0").as_bytes()).is_some();
+        let called: BTreeSet<&str> = self.rows.iter().map(|(row, _)| row.symbol.as_str()).collect();
+        Library::read(program).is_ok_and(asks) && called.into_iter().any(holds)
     }
 
     /// What was called and could not be recorded at all, in words.
