@@ -25,7 +25,7 @@ pub use sarif::sarif;
 pub use tap::tap;
 pub use text::{Style, outcome, render};
 pub(crate) use text::{field, mark};
-pub(crate) use visible::visible_line;
+pub(crate) use visible::{visible, visible_line};
 
 use std::path::{Path, PathBuf};
 

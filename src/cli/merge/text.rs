@@ -7,6 +7,7 @@ use colored::{Color, Colorize};
 use crate::check::Status;
 use crate::cli::{Exit, Output};
 use crate::merge::{Agreement, Answer, Difference, Fleet, Group, hosts};
+use crate::report::visible;
 use crate::report::{Style, field, mark};
 
 use super::Merged;
@@ -90,7 +91,7 @@ fn named(fleet: &Fleet<'_>, agreement: &Agreement<'_>) -> String {
     let of_ends = [fleet.consensus.first(), fleet.consensus.last()];
     let several = of_ends.into_iter().flatten().any(|other| other.checklist != agreement.checklist);
     let id = visible(agreement.id);
-    if several { format!("{} {id}", visible(agreement.checklist)) } else { id }
+    if several { format!("{} {id}", visible(agreement.checklist)) } else { id.into_owned() }
 }
 
 fn drawn(answer: Answer<'_>, style: Style) -> String {
@@ -112,20 +113,4 @@ fn agreed(out: &mut String, agreement: &Agreement<'_>, style: Style) {
         others.map(|(other, names)| format!("; {}: {}", hosts::fold(names.iter().copied()), answer(*other))).collect();
     let (mark, said) = (drawn(agreement.most, style), answer(agreement.most));
     let _ = writeln!(out, "{mark} {}  {most} of {total}: {said}{others}", visible(agreement.id));
-}
-
-/// Words of another machine: they must not steer this one's terminal.
-fn visible(words: &str) -> String {
-    let mut out = String::with_capacity(words.len());
-    for c in words.chars() {
-        match c {
-            '\n' => out.push(c),
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {
-                out.extend(c.escape_unicode());
-            }
-            c if c.is_control() => out.extend(c.escape_default()),
-            c => out.push(c),
-        }
-    }
-    out
 }
