@@ -203,6 +203,18 @@ mod broken_shims {
     }
 
     #[test]
+    fn without_any_function_are_told_what_mends_that_in_lines_that_fit_80_columns() {
+        let place = Place::new();
+        for map in ["X { global: nothing; local: *; };", "hip_4.2 { global: hipMalloc; local: *; };"] {
+            let found = place.coverage(&place.shim().with_map(map.to_owned()).link(), &place.client(), &[], 1);
+            let fix = found["diagnoses"][0]["fix"].as_str().expect("a mend").to_owned();
+            assert!(fix.lines().any(|line| line == "xdoctor map RUNTIME > shim.map"), "a command to copy: {fix}");
+            assert!(fix.contains("hip_4.2 { global: __hip"), "{fix}");
+            assert!(fix.lines().all(|line| 16 + line.chars().count() <= 80), "{fix}");
+        }
+    }
+
+    #[test]
     fn without_a_function_that_is_not_critical_are_a_warning() {
         let place = Place::new();
         let shim = place.shim().with_map(version_script().replace(" hipEventElapsedTime;", "")).link();

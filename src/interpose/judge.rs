@@ -102,20 +102,30 @@ fn versions(symbol: &str, exports: &[Export]) -> String {
     exports.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// What puts these references' names into the nodes that they ask for.
+/// What puts these references' names into the nodes that they ask for: in lines that fit beside a name at 80 columns, with
+/// the command whole in one of them.
 fn script_line(references: &[&Reference]) -> String {
-    const SHOWN: usize = 4;
+    const ROOM: usize = 62;
     let node = references.iter().find_map(|reference| reference.version.as_deref()).unwrap_or("NODE");
     let inside: Vec<&str> = references
         .iter()
         .filter(|reference| reference.version.as_deref() == Some(node))
         .map(|reference| reference.symbol.as_str())
         .collect();
-    let more = if inside.len() > SHOWN { "; …" } else { ";" };
-    let names = inside.iter().take(SHOWN).copied().collect::<Vec<_>>().join("; ");
+    let mut line = format!("{node} {{ global:");
+    let mut shown = 0;
+    for name in &inside {
+        if shown > 0 && line.chars().count() + name.len() + "  ; … };".chars().count() > ROOM {
+            break;
+        }
+        line.push_str(&format!(" {name};"));
+        shown += 1;
+    }
+    let more = if shown < inside.len() { " …" } else { "" };
     format!(
-        "xdoctor map RUNTIME > shim.map, and link the shim with -Wl,--version-script=shim.map: \
-         the map has `{node} {{ global: {names}{more} }};`"
+        "xdoctor map RUNTIME > shim.map\n\
+         and link the shim with -Wl,--version-script=shim.map; it has\n\
+         {line}{more} }};"
     )
 }
 
@@ -167,7 +177,7 @@ fn not_covered(shim: &Library, api: &Api, missing: &[&Reference]) -> Diagnosis {
     let actual = format!("{} exports none of these {}", shim.name(), missing.len());
     Diagnosis::new(Code::NotCovered, expected, actual)
         .weighing(weight(api, missing))
-        .mended_by(format!("define and export them in the shim; {}", script_line(missing)))
+        .mended_by(format!("define and export them in the shim, then\n{}", script_line(missing)))
 }
 
 /// The mangled C++ function of the shim whose plain name is the one that is missing.
