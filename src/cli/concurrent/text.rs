@@ -103,5 +103,9 @@ fn spread(quantity: Quantity, spread: &Spread) -> String {
 }
 
 fn difference(comparison: &Comparison) -> String {
-    if comparison.differs() { format!("{:.2}x", comparison.ratio.median) } else { "none".to_owned() }
+    match format!("{:.2}x", comparison.ratio.median) {
+        _ if !comparison.differs() => "none".to_owned(),
+        ratio if ratio == "1.00x" => "below 1%".to_owned(),
+        ratio => ratio,
+    }
 }

@@ -12,7 +12,8 @@ use crate::ladder::same_file::same_file;
 use crate::ladder::witness::Seen;
 use crate::probe::{Ending, Reason};
 
-use super::evidence::{Calls, Evidence};
+use super::calls::Calls;
+use super::evidence::Evidence;
 
 pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
     let mut seen = Vec::new();

@@ -2,6 +2,7 @@
 
 mod binds;
 mod called;
+mod calls;
 mod correct;
 mod device;
 mod evidence;
@@ -9,6 +10,7 @@ mod forwards;
 mod lines;
 mod loads;
 mod model;
+mod parties;
 mod prediction;
 mod recursion;
 mod run;
@@ -26,7 +28,8 @@ use super::rung::{Answer, Rung};
 use super::setup::{Deployment, Setup};
 use super::stage::Stage;
 use super::witness::{Seen, Witness};
-use evidence::{Calls, Counted, Evidence};
+use calls::Calls;
+use evidence::{Counted, Evidence};
 use run::Run;
 
 /// Runs the command natively, then shimmed, observed both times, and judges.
