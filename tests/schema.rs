@@ -473,6 +473,31 @@ mod completions {
     }
 }
 
+#[test]
+fn the_examples_of_every_command_are_shown_line_by_line_at_80_columns() {
+    let help = |args: &[&str]| {
+        let run = command(args).env("COLUMNS", "80").output().expect("runs");
+        Run::of(run).exits(0).stdout
+    };
+    let front = help(&["--help"]);
+    let commands = front.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names: Vec<&str> =
+        commands.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() > 18 && front.contains("Exit status: 0 all holds"), "{front}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        let page = help(&[name, "--help"]);
+        let examples = page.lines().skip_while(|line| *line != "Examples:").skip(1).take_while(|line| !line.is_empty());
+        let mut continued = false;
+        for line in examples {
+            // What is folded by clap goes on at the margin of a command, and begins with none.
+            let begins = ["  xdoctor ", "  LD_PRELOAD=", "  cc ", "  source ", "  eval ", "  man "];
+            let whole = continued || begins.iter().any(|word| line.starts_with(word)) || line.contains("xdoctor");
+            assert!(whole && line.chars().count() <= 80, "{name}: {line}\n{page}");
+            continued = line.ends_with('\\');
+        }
+    }
+}
+
 mod the_manual_page {
     use super::*;
 
@@ -505,7 +530,7 @@ mod the_manual_page {
             return;
         }
         let page = formatted(&xdoctor(["man", "check"]).exits(0).stdout);
-        let line = "xdoctor check                                          the bundled self-check, on any machine";
+        let line = "xdoctor check                                        the bundled self-check";
         assert!(page.contains("EXAMPLES\n") && page.lines().any(|found| found.trim() == line), "{page}");
     }
 

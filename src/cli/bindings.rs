@@ -24,9 +24,10 @@ pub use text::problems;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   xdoctor bindings ./app --preload ./libshimhip.so --symbol 'hip*'
-  xdoctor bindings /usr/bin/python3 --preload ./libshimhip.so --module ./torch/lib/libtorch_hip.so --symbol 'hip*'
+  xdoctor bindings /usr/bin/python3 --preload ./libshimhip.so \\
+      --module ./torch/lib/libtorch_hip.so --symbol 'hip*'
   xdoctor bindings --summary /usr/bin/*
-  xdoctor --format json bindings ./app | jq '.bindings[] | select(.provider == null)'")]
+  xdoctor --format json bindings ./app | jq '.bindings[] | select(.weak)'")]
 pub struct Args {
     /// Programs, or libraries, each of them its own root
     #[arg(required = true, value_name = "TARGET")]

@@ -16,7 +16,7 @@ use super::{Exit, Output};
 ///
 /// Examples:
 ///   xdoctor bundle /tmp/xd
-///   LD_PRELOAD=/tmp/xd/lib/libshimhip.so XDOCTOR_TRACE=calls /tmp/xd/bin/hip-matmul
+///   LD_PRELOAD=/tmp/xd/lib/libshimhip.so /tmp/xd/bin/hip-matmul
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

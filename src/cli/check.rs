@@ -27,10 +27,10 @@ use super::{Exit, Output};
 /// Run a checklist: the one given, one bundled by name, else xdoctor.yaml here or above, else the bundled self-check
 ///
 /// Examples:
-///   xdoctor check                                          the bundled self-check, on any machine
-///   xdoctor check xsched-hip --var source=/opt/xsched       a bundled checklist by name
-///   xdoctor check gpu.yaml --only symbols --format json    one check of a file's
-///   xdoctor check --fail-on warn --report json=out.json    as a gate
+///   xdoctor check                                        the bundled self-check
+///   xdoctor check xsched-hip --var source=/opt/xsched    a bundled one by name
+///   xdoctor check gpu.yaml --only symbols --format json  one check of a file
+///   xdoctor check --fail-on warn --report json=out.json  as a gate
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

@@ -12,7 +12,7 @@ use super::{Cli, Exit};
 /// Examples:
 ///   xdoctor completions bash > ~/.local/share/bash-completion/completions/xdoctor
 ///   xdoctor completions fish > ~/.config/fish/completions/xdoctor.fish
-///   xdoctor completions zsh > ~/.zfunc/_xdoctor        with ~/.zfunc in fpath, before compinit
+///   xdoctor completions zsh > ~/.zfunc/_xdoctor        ~/.zfunc is in fpath
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

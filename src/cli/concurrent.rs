@@ -45,11 +45,12 @@ use lanes::{ForLane, LaneArg, RunArg, of_lane, place};
 /// where the bound lies inside the interval, these repeats cannot tell (exit status 3).
 ///
 /// Examples:
-///   xdoctor concurrent                  two lanes: `high` 100 times a second, `low` without pause
+///   xdoctor concurrent                  two lanes, `high` and `low`
 ///   xdoctor concurrent --native         the same without the shim, to compare with
 ///   xdoctor concurrent --bound 'high:p99<1.2x' --bound 'low:throughput>0.5x'
-///   xdoctor concurrent --shim S --env XSCHED_AUTO_XQUEUE=ON --rate high:50 --size low:256 \
-///       --lane high:XSCHED_AUTO_XQUEUE_PRIORITY=1 --lane low:XSCHED_AUTO_XQUEUE_PRIORITY=0
+///   xdoctor concurrent --shim S --env XSCHED_AUTO_XQUEUE=ON --rate high:50 \
+///       --lane high:XSCHED_AUTO_XQUEUE_PRIORITY=1 --size low:256 \
+///       --lane low:XSCHED_AUTO_XQUEUE_PRIORITY=0
 ///   xdoctor concurrent --shim S --latency-line 'took ([0-9.]+) ?(us|ms|s)' \
 ///       --run 'low:python3 train.py' -- python3 serve.py
 #[derive(clap::Args)]

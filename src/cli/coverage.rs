@@ -29,9 +29,10 @@ use super::{Exit, Output, Unusable};
 /// A client is a program, a library, or a folder of them (a wheel's site-packages). Nothing is run.
 ///
 /// Examples:
-///   xdoctor coverage --shim libshimhip.so --runtime /opt/rocm/lib/libamdhip64.so.7 --client site-packages/torch
+///   xdoctor coverage --shim libshimhip.so --client site-packages/torch \
+///       --runtime /opt/rocm/lib/libamdhip64.so.7
 ///   xdoctor coverage --shim S --runtime R --client ./app --deploy replace
-///   xdoctor coverage --shim libmyshim.so --runtime libOpenCL.so.1 --api auto --client ./app
+///   xdoctor coverage --shim S --runtime libOpenCL.so.1 --api auto --client ./app
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

@@ -18,7 +18,8 @@ use crate::loader::{Answer, Dlsym, Files, Instead, Match, Objects, Process, Verd
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   xdoctor explain hipMalloc ./app --preload ./libshimhip.so
-  xdoctor explain hipMalloc@hip_4.2 /usr/bin/python3 --preload ./libshimhip.so --module ./libtorch_hip.so
+  xdoctor explain hipMalloc@hip_4.2 /usr/bin/python3 \\
+      --preload ./libshimhip.so --module ./libtorch_hip.so
   xdoctor explain malloc /usr/bin/gdb -v")]
 pub struct Args {
     /// A symbol, or a symbol in one version node

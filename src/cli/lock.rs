@@ -21,9 +21,9 @@ use super::{Exit, Format, Output, Unusable};
 /// made to be committed. `check` compares with it; `check --no-lock` does not.
 ///
 /// Examples:
-///   xdoctor check --no-lock && xdoctor lock                once all is well
-///   xdoctor lock gpu.yaml                                  another checklist's
-///   xdoctor check --only 'lock*'                           what has changed since, and must anything be rebuilt?
+///   xdoctor check --no-lock && xdoctor lock  once all is well
+///   xdoctor lock gpu.yaml                    another checklist's
+///   xdoctor check --only 'lock*'             what has changed since
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

@@ -21,10 +21,10 @@ use super::{Exit, Output, Unusable};
 /// is no report.
 ///
 /// Examples:
-///   xdoctor merge reports/                              one table of what the hosts have
-///   xdoctor merge reports/ --consensus                  for each check what most have, and who has not
-///   xdoctor merge reports/ --expect "n[1-512]"          name the hosts that sent nothing, too
-///   xdoctor merge reports/ --format markdown            a progress page over several checklists
+///   xdoctor merge reports/                      one table of what the hosts have
+///   xdoctor merge reports/ --consensus          what most have, and who has not
+///   xdoctor merge reports/ --expect "n[1-512]"  name those that sent nothing
+///   xdoctor merge reports/ --format markdown    a page over several checklists
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

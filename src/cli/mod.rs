@@ -41,9 +41,19 @@ pub use output::{Color, Format, Output, Unusable, Wanted};
 /// The flags that mean the same in every command.
 const EVERYWHERE: &str = "For every command";
 
+/// What a script asks of every command.
+const EXIT_STATUSES: &str = "Exit status: 0 all holds, 1 something fails, 2 wrong usage or unreadable input,
+3 undetermined, 4 nothing was selected
+
+Examples:
+  xdoctor check                               checks a bundled sample environment
+  xdoctor init && xdoctor check               writes a checklist for here, runs it
+  xdoctor smoke --shim S -- python3 train.py  does S intercept this program?
+  xdoctor codes                               what can be wrong, and what mends it";
+
 /// Does this shim really intercept this program, and is this the environment that I think it is?
 #[derive(Parser)]
-#[command(name = "xdoctor", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "xdoctor", version, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_STATUSES)]
 struct Cli {
     /// The form of the results on stdout
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", help_heading = EVERYWHERE)]

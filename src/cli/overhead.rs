@@ -36,7 +36,8 @@ use super::{Exit, Output};
 ///   xdoctor overhead                    the bundled shim before the CPU runtime
 ///   xdoctor overhead --shim ./libshimhip.so --limit 5% --pairs 40
 ///   xdoctor overhead --shim S -- python3 train.py
-///   xdoctor overhead --shim S --metric 'it/s: ([0-9.]+)' --higher-is-better -- python3 train.py
+///   xdoctor overhead --shim S --metric 'it/s: ([0-9.]+)' --higher-is-better \
+///       -- python3 train.py
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

@@ -41,7 +41,7 @@ const SCHEMAS: &[(&str, &str)] = &[
 /// Examples:
 ///   xdoctor schema
 ///   xdoctor schema check > check.schema.json
-///   xdoctor schema checklist > checklist.schema.json       for an editor, while writing one
+///   xdoctor schema checklist > checklist.schema.json       for an editor
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

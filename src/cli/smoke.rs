@@ -28,7 +28,7 @@ use text::print;
 /// model says is held against it. Without a command it is the bundled matmul that runs.
 ///
 /// Examples:
-///   xdoctor smoke                              the bundled shim before the CPU runtime
+///   xdoctor smoke                              the bundled shim, on any machine
 ///   xdoctor smoke --shim ./libshimhip.so       yours before the CPU runtime
 ///   xdoctor smoke --shim S --runtime /opt/rocm/lib/libamdhip64.so.6
 ///   xdoctor smoke --shim S --compare json:/loss -- python3 train.py
