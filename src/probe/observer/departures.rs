@@ -1,7 +1,6 @@
 //! Programs that observed processes became or started, and that did not shake hands themselves: they ran unobserved, or not at
 //! all.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -9,7 +8,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::image::{Image, Observation};
+use super::image::Image;
 
 /// A process that was to run another program: by a call that it made itself, or its parent on its behalf.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,13 +70,13 @@ impl Departure {
     }
 
     /// Whether the process was observed from then on. A later image of the process that an exec began says so.
-    fn was_followed(&self, images: &[Image]) -> bool {
+    pub(super) fn was_followed(&self, images: &[Image]) -> bool {
         let is_later = |image: &Image| self.pid != self.from.0 || image.ordinal > self.from.1;
         images.iter().any(|image| image.pid == self.pid && !image.forked && is_later(image))
     }
 
     /// Whether there is no such file, so that the call failed.
-    fn leads_nowhere(&self) -> bool {
+    pub(super) fn leads_nowhere(&self) -> bool {
         self.program.as_ref().is_some_and(|program| program.is_absolute() && !program.exists())
     }
 }
@@ -93,21 +92,8 @@ impl fmt::Display for Departure {
     }
 }
 
-impl Observation {
-    /// Processes that became, or were started as, a program that did not shake hands with the observer, each by its last try: static,
-    /// secure or another loader's programs, and those whose environment lacks LD_AUDIT, however short they lived.
-    pub fn departed(&self) -> Vec<&Departure> {
-        // Along PATH one try follows the other; whoever tries again has not become anything yet.
-        let last: BTreeMap<(u32, (u32, u32)), &Departure> =
-            self.departures.iter().map(|departure| ((departure.pid, departure.from), departure)).collect();
-        last.into_values()
-            .filter(|departure| !departure.was_followed(&self.images) && !departure.leads_nowhere())
-            .collect()
-    }
-}
-
 /// Process, image (`PID.N`), function, program.
-fn parse(record: &[u8]) -> Option<Departure> {
+pub(super) fn parse(record: &[u8]) -> Option<Departure> {
     let mut fields = record.splitn(4, |&byte| byte == b'\t');
     let mut field = || fields.next();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -126,30 +112,6 @@ mod tests {
 
     fn departure(record: &str) -> Departure {
         parse(record.as_bytes()).expect("a record")
-    }
-
-    fn image(pid: u32, ordinal: u32, forked: bool) -> Image {
-        Image { pid, ordinal, forked, ..Image::default() }
-    }
-
-    #[test]
-    fn a_process_departs_where_no_later_image_of_its_own_was_begun_by_an_exec() {
-        let departures = ["7\t7.0\texecvp\t./a", "8\t7.0\texecve\tb", "9\t9.0\texecve\tc", "5\t7.0\tposix_spawn\td"];
-        let departures: Vec<Departure> = departures.into_iter().map(departure).collect();
-        let images = vec![image(7, 0, false), image(7, 1, false), image(8, 0, true), image(9, 0, false)];
-        let observation = Observation { images, departures };
-        let pids: Vec<u32> = observation.departed().into_iter().map(|departure| departure.pid).collect();
-        assert_eq!(pids, [5, 8, 9], "7 was observed again; 8 only as the fork that it was");
-    }
-
-    #[test]
-    fn only_the_last_try_counts_and_none_for_a_file_that_is_not_there() {
-        let departures = ["7\t7.0\texecve\t/usr/x", "7\t7.0\texecve\t/bin/sh", "8\t8.0\texecve\t/no/such/file"];
-        let departures = departures.into_iter().map(departure).collect();
-        let observation = Observation { images: vec![image(7, 0, false), image(8, 0, false)], departures };
-        let departed = observation.departed();
-        assert_eq!(departed.len(), 1);
-        assert_eq!(departed[0].to_string(), "process 7 became /bin/sh (execve) without the observer");
     }
 
     #[test]

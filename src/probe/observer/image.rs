@@ -1,29 +1,8 @@
 //! What was observed of each process image: its objects, its calls, and what could not be seen.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::ObserverError;
-use super::departures::Departure;
-use super::record::{Record, parse};
-
-/// The counters' file: a page, then blocks, one a thread, each of one 64-bit counter for every trampoline.
-const PAGE: usize = 4096;
-const COUNTERS: usize = 8192;
-const MAGIC: &[u8] = b"XDOBSRV1";
-/// How deep children of children are followed to the image that was started by an exec.
-const GENERATIONS: usize = 1000;
-
-/// All that was observed.
-#[derive(Debug, Default)]
-pub struct Observation {
-    /// The process images that shook hands with the observer, by process id and then in their order.
-    pub images: Vec<Image>,
-    /// What processes were to become, or were started as, whether or not that shook hands.
-    pub departures: Vec<Departure>,
-}
+use super::record::Record;
 
 /// One program in one process, from its exec or fork to its end or next exec.
 #[derive(Debug, Default)]
@@ -179,7 +158,8 @@ impl Image {
         self.objects.get(number).map_or_else(|| "?".into(), |object| object.path.clone())
     }
 
-    fn add(&mut self, record: Record, counts: &[u64]) {
+    /// Takes what a record says; `counts` are its counters by their numbers.
+    pub(super) fn add(&mut self, record: Record, counts: &[u64]) {
         match record {
             Record::Object { number, namespace, path } if number <= self.objects.len() => {
                 self.objects.truncate(number);
@@ -200,105 +180,4 @@ impl Image {
             Record::Object { .. } | Record::Observer { .. } | Record::Fork { .. } => {}
         }
     }
-}
-
-/// Every image that has left both of its files in the folder.
-pub fn read_all(folder: &Path) -> Result<Observation, ObserverError> {
-    let failed = |path: &Path, source| ObserverError::Folder { path: path.to_owned(), source };
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
-        let path = entry.map_err(|source| failed(folder, source))?.path();
-        if path.extension().is_some_and(|extension| extension == "log")
-            && let Some(order) = order_of(&path)
-        {
-            found.insert(order, path);
-        }
-    }
-    let mut images = Vec::new();
-    for (order, path) in found {
-        images.extend(read(order, &path).map_err(|source| failed(&path, source))?);
-    }
-    let departures = Departure::read_all(folder, &images).map_err(|source| failed(folder, source))?;
-    Ok(Observation { images, departures })
-}
-
-/// Process id and ordinal, from `PID.N.log`.
-fn order_of(path: &Path) -> Option<(u32, u32)> {
-    let (pid, ordinal) = path.file_stem()?.to_str()?.split_once('.')?;
-    Some((pid.parse().ok()?, ordinal.parse().ok()?))
-}
-
-fn read((pid, ordinal): (u32, u32), path: &Path) -> io::Result<Option<Image>> {
-    let Some(Counts { lost, departed, lost_children, counts }) = read_counts(&path.with_extension("counts"))? else {
-        return Ok(None);
-    };
-    let logs = lineage(path)?;
-    let mut image = Image { pid, ordinal, lost, departed, lost_children, ..Image::default() };
-    if let [.., (parent, _), _] = &logs[..] {
-        image.forked = true;
-        image.parent = order_of(parent).map_or(0, |(pid, _)| pid);
-    }
-    let shook_hands =
-        logs.iter().flat_map(|(_, log)| parse(log)).any(|record| matches!(record, Record::Observer { .. }));
-    for record in logs.iter().flat_map(|(_, log)| parse(log)) {
-        image.add(record, &counts);
-    }
-    Ok(shook_hands.then_some(image))
-}
-
-/// The records of an image, preceded by as much of its forebears' as it was forked with, the eldest first.
-fn lineage(path: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
-    let (mut path, mut bytes) = (path.to_owned(), usize::MAX);
-    let mut logs = Vec::new();
-    while logs.len() < GENERATIONS {
-        let mut log = fs::read(&path)?;
-        log.truncate(bytes);
-        let fork = match parse(&log).next() {
-            Some(Record::Fork { stem, bytes }) => Some((stem, bytes)),
-            _ => None,
-        };
-        let child = path.clone();
-        logs.push((child, log));
-        let Some((mut stem, length)) = fork else { break };
-        stem.as_mut_os_string().push(".log");
-        (path, bytes) = (stem, length);
-    }
-    logs.reverse();
-    Ok(logs)
-}
-
-/// What the counters' file says.
-struct Counts {
-    lost: u64,
-    departed: u64,
-    lost_children: u64,
-    /// Each counter, summed over all threads.
-    counts: Vec<u64>,
-}
-
-/// `None` where the file claims nothing.
-fn read_counts(path: &Path) -> io::Result<Option<Counts>> {
-    let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
-    };
-    let mut head = vec![0; PAGE];
-    if file.read_exact(&mut head).is_err() || !head.starts_with(MAGIC) {
-        return Ok(None);
-    }
-    let number = |at: usize| head.get(at..at + 8).map_or(0, word);
-    let (lost, departed, lost_children) = (number(8), number(16), number(24));
-    let mut sums = vec![0u64; COUNTERS];
-    let mut block = vec![0; COUNTERS * 8];
-    while file.read_exact(&mut block).is_ok() {
-        for (sum, counter) in sums.iter_mut().zip(block.chunks_exact(8)) {
-            *sum = sum.wrapping_add(word(counter));
-        }
-    }
-    Ok(Some(Counts { lost, departed, lost_children, counts: sums }))
-}
-
-/// x86-64 is little-endian, and nowhere else is there an observer.
-fn word(bytes: &[u8]) -> u64 {
-    bytes.try_into().map_or(0, u64::from_le_bytes)
 }

@@ -4,8 +4,10 @@
 //! its own: what its counters stand for, and the counters. Only an image with both has been observed. One file for all of them
 //! has what processes became and started, so that of a program without the observer it is known that it was there.
 
+mod counts;
 mod departures;
 mod image;
+mod observation;
 mod record;
 mod rows;
 
@@ -13,9 +15,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Child, Met};
+use super::Child;
 pub use departures::Departure;
-pub use image::{Call, Image, Object, Observation, Reason, Unseen, Via};
+pub use image::{Call, Image, Object, Reason, Unseen, Via};
+pub use observation::Observation;
 pub use rows::Row;
 
 /// An observer, set up for one command and all the processes that come of it.
@@ -70,20 +73,6 @@ impl Observer {
     /// # Errors
     /// Where the folder or a file in it cannot be read.
     pub fn read(&self) -> Result<Observation, ObserverError> {
-        image::read_all(&self.folder)
+        observation::read_all(&self.folder)
     }
-}
-
-impl Observation {
-    /// Those of the processes met that ran a program unobserved: either it was started without an audit library, or nobody who ran it
-    /// shook hands. A fork of one that did has no files before its first call, and need not have its parent any more.
-    pub fn unobserved<'m>(&self, met: &'m [Met]) -> Vec<&'m Met> {
-        let shook_hands =
-            |program: &Path| self.images.iter().filter_map(Image::program).any(|own| is_same(own, program));
-        met.iter().filter(|one| !(one.audited && shook_hands(&one.program))).collect()
-    }
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    one == other || one.canonicalize().is_ok_and(|one| one == other)
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::image::{Image, Observation, Reason, Via};
+use super::image::{Image, Reason, Via};
+use super::observation::Observation;
 
 /// Who calls what where.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
