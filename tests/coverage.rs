@@ -171,6 +171,16 @@ mod broken_shims {
     }
 
     #[test]
+    fn that_have_data_under_a_functions_name_do_not_have_the_function() {
+        let place = Place::new();
+        let shim = place.shim().without_function("hipFree").with_source("data.c", "int hipFree = 1;").link();
+        let document = place.coverage(&shim, &place.client(), &[], 1);
+        let found = diagnosis(&document, "not-covered");
+        let said = "expected functions: hipFree; found data of that name in libshimhip.so: a call would jump into it";
+        assert_eq!((&found["severity"], &found["message"]), (&"fail".into(), &said.into()), "{found:#}");
+    }
+
+    #[test]
     fn in_nodes_that_no_client_asks_for_miss_every_reference() {
         let place = Place::new();
         let shim = place.shim().with_map(version_script().replace("hip_", "hop_")).link();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::code::{Code, Severity};
 use crate::diagnosis::{Diagnosis, listed};
-use crate::elf::escape;
+use crate::elf::{SymbolKind, escape};
 use crate::loader::{Environment, NotFound, Platform, Process, Reason};
 
 use super::answer::Parts;
@@ -37,6 +37,7 @@ pub(super) fn of(parts: &Parts<'_, '_>) -> Vec<Diagnosis> {
     diagnoses.extend(reachable::judge(parts, &shim, &parts.object));
     diagnoses.extend(hijacked(&parts.shim));
     diagnoses.extend(silent(parts));
+    diagnoses.extend(data(parts));
     if !parts.shim.is_versioned() && parts.question.deploy == Deploy::Preload {
         let actual = format!("no version information in {}", parts.shim.name());
         diagnoses.push(Diagnosis::new(Code::UnversionedShim, "version nodes as the runtime has them", actual));
@@ -69,6 +70,24 @@ fn silent(parts: &Parts<'_, '_>) -> Option<Diagnosis> {
     let asked = parts.question.clients.is_empty() && of_the_api;
     let judged = asked.then(|| judge(&parts.shim, api, &whole_api(api)));
     judged?.into_iter().find(|diagnosis| diagnosis.code == Code::ExportsNothing)
+}
+
+/// ld.so binds a call to whatever has the name (elf/dl-lookup.c, ALLOWED_STT): where the shim has data, the call jumps into it.
+fn data(parts: &Parts<'_, '_>) -> Option<Diagnosis> {
+    let exports = |library: &Library, name: &str, kinds: &[SymbolKind]| {
+        let exports = library.exports.get(name);
+        exports.is_some_and(|exports| exports.iter().any(|export| kinds.contains(&export.kind)))
+    };
+    let functions = parts.question.api.functions.iter().map(|function| function.symbol.as_str());
+    let functions = functions
+        .filter(|name| exports(&parts.runtime, name, &[SymbolKind::Function, SymbolKind::Ifunc]))
+        .filter(|name| exports(&parts.shim, name, &[SymbolKind::Object, SymbolKind::Tls, SymbolKind::Common]));
+    let names: Vec<String> = functions.map(ToOwned::to_owned).collect();
+    let actual = format!("data of that name in {}: a call would jump into it", parts.shim.name());
+    let diagnosis = Diagnosis::new(Code::NotCovered, format!("functions: {}", listed(&names, 4)), actual);
+    (!names.is_empty()).then(|| {
+        diagnosis.weighing(Severity::Fail).mended_by("define it as a function, or leave it out of the version script")
+    })
 }
 
 /// A shim that exports dlsym answers lookups itself: what they give is no longer the loader's to tell.
