@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 use crate::interpose::{Deploy, Selection};
-use crate::probe::Limits;
+use crate::probe::{Child, Limits};
 
 use super::compare::Compare;
 use super::enough::Enough;
@@ -71,6 +71,14 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// The child as it is to be watched: ended once it has shown enough, where that is told by what it prints.
+    pub(super) fn until_enough(&self, child: Child) -> Child {
+        match &self.enough {
+            Some(enough) => enough.of(child),
+            None => child,
+        }
+    }
+
     /// The bundled client before this runtime, with the usual limits, the shim preloaded.
     pub fn new(shim: &Path, runtime: &Path, scratch: &Path) -> Setup {
         Setup { runtime: Some(runtime.to_owned()), ..Setup::of_command(shim, std::iter::empty::<OsString>(), scratch) }

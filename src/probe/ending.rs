@@ -34,6 +34,11 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Whether it came to its end as it should: by itself with status 0, or having done all that was asked of it.
+    pub fn is_well(self) -> bool {
+        matches!(self, Ending::Exited(0) | Ending::Enough)
+    }
+
     /// What this end is called where another was expected; `None` where it was not the child that ended it so.
     pub fn code(self) -> Option<Code> {
         match self {

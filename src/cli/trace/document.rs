@@ -80,7 +80,7 @@ impl<'a> Document<'a> {
 /// Each once, in the order in which they were first loaded; the kernel's own, which has no file, is left out.
 fn objects(observation: &Observation) -> Vec<Object<'_>> {
     let mut seen = BTreeSet::new();
-    let all = observation.images.iter().flat_map(|image| &image.objects);
+    let all = observation.objects();
     all.filter(|object| object.path.is_absolute() && seen.insert(*object))
         .map(|object| Object { path: &object.path, namespace: object.namespace })
         .collect()

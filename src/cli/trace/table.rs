@@ -50,7 +50,7 @@ impl Table {
 
 /// The first preload that was loaded, else the first loaded of several objects that serve the same function to others.
 fn front(observation: &Observation, preloads: &[PathBuf]) -> Option<PathBuf> {
-    let mut loaded = observation.images.iter().flat_map(|image| &image.objects).map(|object| &object.path);
+    let mut loaded = observation.objects().map(|object| &object.path);
     if let Some(path) = preloads.iter().find_map(|preload| loaded.clone().find(|path| is_same(path, preload))) {
         return Some(path.clone());
     }

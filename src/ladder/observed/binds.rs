@@ -99,7 +99,7 @@ fn without_references(evidence: &Evidence<'_>) -> Answer {
 
 /// An object with functions of the runtime inside, as its symbol table tells: what calls them crosses no dynamic symbol.
 fn built_in(evidence: &Evidence<'_>) -> Option<Diagnosis> {
-    let objects = evidence.shimmed.observation.images.iter().flat_map(|image| &image.objects);
+    let objects = evidence.shimmed.observation.objects();
     let objects: BTreeSet<&Path> = objects.map(|object| object.path.as_path()).collect();
     let runtimes = evidence.runtimes.iter().filter_map(|runtime| Library::read(runtime).ok());
     let offered: BTreeSet<String> = runtimes.flat_map(|runtime| runtime.exports.into_keys()).collect();
@@ -118,13 +118,16 @@ fn built_in(evidence: &Evidence<'_>) -> Option<Diagnosis> {
 
 /// The functions of these names that the file defines and does not export.
 fn inside(path: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Option<Vec<String>> {
-    let exports = Library::read(path).ok()?.exports;
     let file = Mapped::open(path).ok()?;
     let symbols = Image::parse(file.bytes()).ok()?.static_symbols();
     let code = symbols.iter().filter(|symbol| symbol.defined && symbol.size > 0);
     let names = code.filter_map(|symbol| std::str::from_utf8(symbol.name).ok());
-    let names: BTreeSet<&str> = names.filter(|name| is_wanted(name) && !exports.contains_key(*name)).collect();
-    Some(names.into_iter().map(ToOwned::to_owned).collect())
+    let names: BTreeSet<&str> = names.filter(|name| is_wanted(name)).collect();
+    if names.is_empty() {
+        return None; // most are stripped: their exports need not be read
+    }
+    let exports = Library::read(path).ok()?.exports;
+    Some(names.into_iter().filter(|name| !exports.contains_key(*name)).map(ToOwned::to_owned).collect())
 }
 
 fn fate(evidence: &Evidence<'_>, client: &Client, reference: &Reference) -> Fate {
@@ -230,7 +233,7 @@ fn cause(evidence: &Evidence<'_>, client: &Client, reference: &Reference, provid
 
 /// Whether the client was loaded into other namespaces than the program's only.
 fn is_elsewhere(evidence: &Evidence<'_>, client: &Client) -> bool {
-    let objects = evidence.shimmed.observation.images.iter().flat_map(|image| &image.objects);
+    let objects = evidence.shimmed.observation.objects();
     objects.filter(|object| object.path == client.path).all(|object| object.namespace != 0)
 }
 

@@ -1,7 +1,5 @@
 //! Rung *correct*: what the command gives under the shim is what it gives without.
 
-use regex::Regex;
-
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::ladder::compare::Compare;
@@ -11,6 +9,7 @@ use crate::ladder::witness::Seen;
 use crate::probe::{Ended, Ending};
 
 use super::NEVER_NATIVE;
+use super::compared::lines;
 use super::evidence::Evidence;
 
 pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
@@ -22,7 +21,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Seen {
         let reason = if is_itself { "there was no native run to compare with" } else { NEVER_NATIVE };
         return (Answer::Undetermined(reason.to_owned()), seen);
     };
-    let shimmed = &without_the_shims_lines(evidence);
+    let shimmed = &evidence.compared;
     if shimmed.stdout.bytes.len() < evidence.shimmed.ended.stdout.bytes.len() {
         seen.push(
             "stdout is compared without the lines that were to be looked for: natively there are none of them".into(),
@@ -73,42 +72,22 @@ fn prints_more(evidence: &Evidence<'_>) -> bool {
     lines(&native.ended).into_iter().all(|line| shimmed.any(|other| other == line))
 }
 
-fn lines(ended: &Ended) -> Vec<&[u8]> {
-    ended.stdout.bytes.split_inclusive(|&byte| byte == b'\n').collect()
-}
-
-/// The shimmed run, its stdout without the lines that were to be looked for and that the native run prints none of: the shim's.
-fn without_the_shims_lines(evidence: &Evidence<'_>) -> Ended {
-    let fits = |pattern: &Regex, line: &[u8]| pattern.is_match(String::from_utf8_lossy(line).trim_end_matches('\n'));
-    let native = evidence.native.as_ref().map(|run| lines(&run.ended)).unwrap_or_default();
-    let patterns =
-        evidence.setup.expected_lines.iter().chain(evidence.setup.trace_lines.iter().map(|(_, pattern)| pattern));
-    let own: Vec<&Regex> = patterns.filter(|pattern| !native.iter().any(|line| fits(pattern, line))).collect();
-    let mut shimmed = evidence.shimmed.ended.clone();
-    if !own.is_empty() {
-        let kept =
-            lines(&evidence.shimmed.ended).into_iter().filter(|line| !own.iter().any(|pattern| fits(pattern, line)));
-        shimmed.stdout.bytes = kept.collect::<Vec<_>>().concat();
-    }
-    shimmed
-}
-
 /// Whether what is compared is the same.
 pub(super) fn is_same(evidence: &Evidence<'_>) -> bool {
     let value = |ended: &Ended| evidence.setup.compare.value(ended).ok();
-    let shimmed = value(&without_the_shims_lines(evidence));
+    let shimmed = value(&evidence.compared);
     shimmed.is_some() && evidence.native.as_ref().and_then(|native| value(&native.ended)) == shimmed
 }
 
 /// Whether the shimmed run printed all that the native one did, and that is something.
 pub(super) fn has_printed_all(evidence: &Evidence<'_>) -> bool {
-    let shimmed = without_the_shims_lines(evidence).stdout.bytes;
-    !shimmed.is_empty() && evidence.native.as_ref().is_some_and(|native| native.ended.stdout.bytes == shimmed)
+    let shimmed = &evidence.compared.stdout.bytes;
+    !shimmed.is_empty() && evidence.native.as_ref().is_some_and(|native| native.ended.stdout.bytes == *shimmed)
 }
 
 fn same_output(evidence: &Evidence<'_>) -> String {
     let native = evidence.native.as_ref().map(|run| run.ended.stdout.sha256());
-    if native == Some(without_the_shims_lines(evidence).stdout.sha256()) {
+    if native == Some(evidence.compared.stdout.sha256()) {
         "only the exit status was to be compared; stdout is the same, too".to_owned()
     } else {
         "only the exit status was to be compared; stdout differs: --compare stdout or json:PATH judges it".to_owned()

@@ -25,7 +25,7 @@ pub(super) fn missing(given: Option<&Library>, native: &Run, setup: &Setup) -> O
 
 /// The library that the native run would count devices with.
 fn used(native: &Run) -> Option<(PathBuf, &'static str)> {
-    let objects = native.observation.images.iter().flat_map(|image| &image.objects);
+    let objects = native.observation.objects();
     let library = |path: &PathBuf| {
         let exports = Library::read(path).ok()?.exports;
         Some((path.clone(), COUNTING.into_iter().find(|name| exports.contains_key(*name))?))

@@ -8,8 +8,9 @@ use crate::interpose::{Api, Library, Reference};
 use crate::ladder::same_file::same_file;
 use crate::ladder::setup::Setup;
 use crate::ladder::stage::Stage;
-use crate::probe::{Counters, Ending, Image, Row};
+use crate::probe::{Counters, Ended, Ending, Image, Row};
 
+use super::compared::without_the_shims_lines;
 use super::model::Model;
 use super::run::Run;
 
@@ -43,6 +44,8 @@ pub(super) struct Evidence<'s> {
     pub shim: Library,
     pub native: Option<Run>,
     pub shimmed: Run,
+    /// The shimmed run as the native one is compared with it: stdout is without the shim's own lines.
+    pub compared: Ended,
     /// The shimmed run's rows, with their counts.
     pub rows: Vec<(Row, Option<u64>)>,
     pub clients: Vec<Client>,
@@ -72,15 +75,17 @@ impl<'s> Evidence<'s> {
     ) -> Evidence<'s> {
         let rows = shimmed.observation.rows();
         let native_rows = native.as_ref().map(|run| run.observation.rows()).unwrap_or_default();
-        let objects = shimmed.observation.images.iter().flat_map(|image| &image.objects);
+        let objects = shimmed.observation.objects();
         let objects = objects.map(|object| object.path.clone()).collect::<BTreeSet<PathBuf>>();
         let shim_paths = objects.iter().filter(|path| same_file(path, &shim.path)).cloned().collect();
+        let compared = without_the_shims_lines(setup, native.as_ref(), &shimmed);
         let mut evidence = Evidence {
             setup,
             api: setup.api.api(std::iter::empty()),
             shim,
             native,
             shimmed,
+            compared,
             rows,
             clients: Vec::new(),
             prediction: None,

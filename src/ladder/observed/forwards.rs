@@ -49,7 +49,7 @@ fn astray(evidence: &Evidence<'_>, providers: &BTreeSet<&Path>) -> Option<Answer
     let strange = providers.iter().filter(|path| !intended(path));
     // Without a native run nobody knows what is meant; two copies of one library are too many all the same.
     let twin = |path: &Path| {
-        let objects = evidence.shimmed.observation.images.iter().flat_map(|image| &image.objects);
+        let objects = evidence.shimmed.observation.objects();
         let mut others = objects.map(|object| object.path.as_path()).filter(|other| stem(other) == stem(path));
         others.find(|other| !evidence.is_shim(other) && !same_file(other, path)).map(Path::to_owned)
     };

@@ -74,7 +74,7 @@ fn processes(programs: &[String]) -> String {
 /// What ld.so said on stderr, as far as it keeps the shim or the program out.
 fn complaint(evidence: &Evidence<'_>, seen: &mut Vec<String>) -> Option<Answer> {
     let ended = &evidence.shimmed.ended;
-    let objects = || evidence.shimmed.observation.images.iter().flat_map(|image| &image.objects);
+    let objects = || evidence.shimmed.observation.objects();
     for word in loader_words(&ended.stderr.text()) {
         seen.push(format!("ld.so: {}", word.line));
         let ours = same_name(Path::new(&word.subject), &evidence.shim.path);
@@ -146,7 +146,7 @@ fn cannot_preload(program: &Path) -> Option<String> {
 fn found_first(evidence: &Evidence<'_>) -> Option<PathBuf> {
     let runtime = evidence.setup.runtime.as_deref().filter(|_| evidence.setup.deploy == Deployment::Replace)?;
     let name = Library::read(runtime).ok()?.name();
-    let objects = evidence.shimmed.observation.images.iter().flat_map(|image| &image.objects);
+    let objects = evidence.shimmed.observation.objects();
     let mut paths = objects.map(|object| &object.path);
     paths.find(|path| path.file_name().is_some_and(|file| file == name.as_str())).cloned()
 }

@@ -3,10 +3,12 @@
 mod binds;
 mod called;
 mod calls;
+mod compared;
 mod correct;
 mod device;
 mod evidence;
 mod forwards;
+mod layers;
 mod lines;
 mod loads;
 mod model;
@@ -83,7 +85,7 @@ fn hopeless(
     command: &[OsString],
 ) -> Result<Option<Answer>, ClimbError> {
     let ended = &native.ended;
-    let failed = !matches!(ended.ending, Ending::Exited(0) | Ending::Enough);
+    let failed = !ended.ending.is_well();
     if ended.ending == Ending::Interrupted {
         return Ok(Some(Answer::Undetermined("interrupted".to_owned())));
     }
@@ -101,9 +103,8 @@ fn hopeless(
     }
     let said = ended.last_word().map(|word| format!(": {word}")).unwrap_or_default();
     let unusable = |source| ClimbError::Scratch { path: setup.scratch.clone(), source };
-    let child = stage.native(command).map_err(unusable)?;
-    let alone = setup.enough.iter().fold(child, |child, enough| enough.of(child)).run()?;
-    let reason = if matches!(alone.ending, Ending::Exited(0) | Ending::Enough) {
+    let alone = setup.until_enough(stage.native(command).map_err(unusable)?).run()?;
+    let reason = if alone.ending.is_well() {
         format!("the command ends well alone, and not while it is observed ({}{said})", ended.ending)
     } else {
         format!("the command fails without the shim, too ({}{said})", ended.ending)

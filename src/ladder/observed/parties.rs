@@ -11,6 +11,7 @@ use crate::probe::Image;
 
 use super::calls::Calls;
 use super::evidence::{Client, Evidence};
+use super::layers::layers;
 
 impl Evidence<'_> {
     /// Tells them apart: first what is known by its name, then by who calls whom.
@@ -34,37 +35,23 @@ impl Evidence<'_> {
         runtimes
     }
 
-    /// What the shim NEEDs, and what that NEEDs, as far as it is there for the shim's sake only and offers none of the API: a shim
-    /// that is built in layers calls the runtime from one of these.
+    /// The shim's layers that are there for its sake only.
     fn find_support(&self, objects: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-        let natively = self.native.iter().flat_map(|run| &run.observation.images).flat_map(|image| &image.objects);
-        let natively: BTreeSet<&Path> = natively.map(|object| object.path.as_path()).collect();
-        let mut support = BTreeSet::new();
-        let mut needed = self.shim.needed.clone();
-        while let Some(name) = needed.pop() {
-            let is_it = |path: &&PathBuf| path.file_name().is_some_and(|file| file == name.as_str());
-            for path in objects.iter().filter(is_it).filter(|path| !natively.contains(path.as_path())) {
-                let Ok(library) = Library::read(path) else { continue };
-                let is_of_api = library.exports.keys().any(|export| self.setup.api.takes(export));
-                if !is_of_api && support.insert(path.clone()) {
-                    needed.extend(library.needed);
-                }
-            }
-        }
-        support
+        let natively = self.loaded_natively();
+        let added = objects.iter().filter(|path| !natively.contains(path.as_path())).collect();
+        layers(&self.shim, &added, &|name| self.setup.api.takes(name))
+    }
+
+    fn loaded_natively(&self) -> BTreeSet<&Path> {
+        let objects = self.native.iter().flat_map(|run| run.observation.objects());
+        objects.map(|object| object.path.as_path()).collect()
     }
 
     /// Objects that only the shimmed run loaded, that offer none of the API, and whose calls nobody misses: what the clients call
     /// natively arrives in the shim without them. The shim has opened these and calls the runtime from there.
     fn find_opened(&self) -> BTreeSet<PathBuf> {
-        let (Some(native), Some(calls)) = (&self.native, self.native_calls()) else { return BTreeSet::new() };
-        let known: BTreeSet<&Path> = native
-            .observation
-            .images
-            .iter()
-            .flat_map(|image| &image.objects)
-            .map(|object| object.path.as_path())
-            .collect();
+        let Some(calls) = self.native_calls() else { return BTreeSet::new() };
+        let known = self.loaded_natively();
         let arrived = self.arrived();
         let past = self.client_rows().filter(|(row, count)| self.goes_past(row) && *count > Some(0));
         let mut symbols: BTreeMap<&Path, BTreeSet<&str>> = BTreeMap::new();

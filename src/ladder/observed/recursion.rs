@@ -10,6 +10,8 @@ use crate::interpose::Library;
 use crate::ladder::same_file::same_file;
 use crate::probe::{Observation, Observer, Reason};
 
+use super::layers::layers;
+
 /// Looks, one after the other, at which the processor's time had moved, and nothing else.
 const STANDSTILL: usize = 10;
 /// Calls of one of the shim's functions by the shim, none of which reached anybody else.
@@ -35,23 +37,17 @@ pub(super) fn watch(observer: Observer, shim: PathBuf) -> impl Fn() -> bool + Se
 }
 
 fn objects(observation: &Observation) -> BTreeSet<&PathBuf> {
-    observation.images.iter().flat_map(|image| &image.objects).map(|object| &object.path).collect()
+    observation.objects().map(|object| &object.path).collect()
 }
 
 fn is_loaded(observation: &Observation, shim: &Path) -> bool {
     objects(observation).into_iter().any(|path| same_file(path, shim))
 }
 
-/// What the shim NEEDs and what has nothing of its own to offer under the names that the shim exports: libraries from which a shim
-/// that is built in layers calls the runtime.
+/// Nobody asks here what the API is: what the shim exports stands for it.
 fn layers_of(observation: &Observation, shim: &Path) -> BTreeSet<PathBuf> {
     let Ok(shim) = Library::read(shim) else { return BTreeSet::new() };
-    let is_needed =
-        |path: &PathBuf| shim.needed.iter().any(|name| path.file_name().is_some_and(|file| file == name.as_str()));
-    let is_layer = |path: &PathBuf| {
-        Library::read(path).is_ok_and(|library| !library.exports.keys().any(|export| shim.exports.contains_key(export)))
-    };
-    objects(observation).into_iter().filter(|path| is_needed(path) && is_layer(path)).cloned().collect()
+    layers(&shim, &objects(observation), &|name| shim.exports.contains_key(name))
 }
 
 /// What one look showed.

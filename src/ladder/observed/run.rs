@@ -27,7 +27,7 @@ impl Run {
         let library = stage.bundled("lib/libxdoctor-observer.so");
         let folder = stage.file(run, "observed");
         let observer = Observer::set_up(&library, &folder, &setup.api.names)?;
-        let child = observer.watch(setup.enough.iter().fold(child, |child, enough| enough.of(child)));
+        let child = observer.watch(setup.until_enough(child));
         let child = match run {
             "shimmed" => child.stop_when(recursion::watch(observer.clone(), setup.shim.clone())),
             _ => child,
@@ -38,7 +38,7 @@ impl Run {
 
     /// Whether any of its processes loaded this library, or another copy of the same build.
     pub(super) fn holds(&self, library: &Library) -> bool {
-        let objects = self.observation.images.iter().flat_map(|image| &image.objects);
+        let objects = self.observation.objects();
         let paths: BTreeSet<&Path> =
             objects.map(|object| object.path.as_path()).filter(|path| path.is_file()).collect();
         let build = |path: &Path| Some(hex(Image::parse(Mapped::open(path).ok()?.bytes()).ok()?.build_id()?));

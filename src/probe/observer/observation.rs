@@ -10,7 +10,7 @@ use crate::probe::Met;
 use super::ObserverError;
 use super::counts::{self, Counts};
 use super::departures::Departure;
-use super::image::Image;
+use super::image::{Image, Object};
 use super::record::{Record, parse};
 
 /// How deep children of children are followed to the image that was started by an exec.
@@ -26,6 +26,11 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// Every object of every image: the same one once for each image that has it.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> + Clone {
+        self.images.iter().flat_map(|image| &image.objects)
+    }
+
     /// Processes that became, or were started as, a program that did not shake hands with the observer, each by its last try: static,
     /// secure or another loader's programs, and those whose environment lacks LD_AUDIT, however short they lived.
     pub fn departed(&self) -> Vec<&Departure> {
