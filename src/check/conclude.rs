@@ -43,11 +43,7 @@ pub(super) fn outcome(check: &Check, finding: Finding, seconds: f64) -> Outcome 
             outcome.evidence.push(format!("also {code}: expected {expected}, found {actual}"));
         }
     }
-    outcome.status = match worst {
-        Some(Severity::Fail) => Status::Fail,
-        Some(Severity::Warn) => Status::Warn,
-        Some(Severity::Info) | None => Status::Pass,
-    };
+    outcome.status = worst.map_or(Status::Pass, Status::from);
     if outcome.status != Status::Fail {
         settle_open(&mut outcome, finding.open);
     }

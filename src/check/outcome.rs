@@ -37,6 +37,17 @@ impl Status {
     }
 }
 
+impl From<Severity> for Status {
+    /// Of a claim that does not hold, by how much that weighs.
+    fn from(severity: Severity) -> Status {
+        match severity {
+            Severity::Fail => Status::Fail,
+            Severity::Warn => Status::Warn,
+            Severity::Info => Status::Pass,
+        }
+    }
+}
+
 /// Where a check stands in its checklist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Location {

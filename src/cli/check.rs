@@ -14,14 +14,14 @@ use clap::ValueEnum;
 use crate::bundle;
 use crate::check::{self, Checklist, Located, Options, Results, Selection, Status};
 use crate::lock;
-use crate::probe::{shell_word, watch_for_interrupts};
+use crate::probe::shell_word;
 use crate::report::{self, Run, Style};
 use crate::sample::Sample;
-use crate::scratch::scratch;
 
 use super::checklists::{locked, name_and_value, not_to_be_had, unusable};
 use super::exit::ExitStyle;
 use super::output::{Format, after_printing, streamed};
+use super::scratch::scratch;
 use super::{Exit, Output};
 
 /// Run a checklist: the one given, one bundled by name, else xdoctor.yaml here or above, else the bundled self-check
@@ -137,8 +137,6 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         None => check::found(&std::env::current_dir().context("the working folder")?),
     };
     let located = located.map_err(not_to_be_had)?;
-    // Before there is a folder to be left behind.
-    watch_for_interrupts().context("cannot watch for Ctrl-C")?;
     let scratch = scratch()?;
     let mut given = args.vars.clone();
     let source = match &located {
@@ -260,18 +258,16 @@ fn arguments(args: &Args) -> String {
 
 fn print(run: &Run<'_>, args: &Args, output: Output) -> anyhow::Result<()> {
     let style = Style { marks: output.draws_marks(), width: output.width(), verbose: output.verbose > 0 };
-    match output.format {
-        Format::Json => output.json(&report::document(run))?,
+    let shown = match output.format {
+        Format::Json => output.json(&report::document(run)),
         // A report to stdout comes alone, so that what reads it need not tell it from the text.
-        Format::Text if args.reports.iter().any(|(_, path)| path.as_os_str() == "-") => {}
-        Format::Text => to_stdout(&report::render(run, style))?,
-    }
-    // One that cannot be written is no reason to leave out those after it.
-    let mut written = Ok(());
-    for (format, path) in &args.reports {
-        written = written.and(write_report(path, &rendered(run, *format, style)?));
-    }
-    written
+        Format::Text if args.reports.iter().any(|(_, path)| path.as_os_str() == "-") => Ok(()),
+        Format::Text => to_stdout(&report::render(run, style)),
+    };
+    // What cannot be written is no reason to leave out what comes after it.
+    args.reports.iter().fold(shown.map_err(Into::into), |written, (format, path)| {
+        written.and(rendered(run, *format, style).and_then(|text| write_report(path, &text)))
+    })
 }
 
 /// Whether or not anybody reads it to the end: reports to files are for others.
@@ -317,7 +313,7 @@ fn refuse_reports_that_cannot_be(args: &Args, output: Output) -> anyhow::Result<
         bail!("only one document can go to stdout: --format json, or one --report FORMAT=-; write the others to files");
     }
     for (_, path) in args.reports.iter().filter(|(_, path)| path.as_os_str() != "-") {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(path);
         if !folder.is_dir() {
             bail!("cannot write the report {}: there is no folder {}", path.display(), folder.display());
         }
@@ -326,6 +322,10 @@ fn refuse_reports_that_cannot_be(args: &Args, output: Output) -> anyhow::Result<
         }
     }
     Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Written apart and moved into place, so that a reader never sees half a report.
@@ -337,7 +337,7 @@ fn write_report(path: &Path, text: &str) -> anyhow::Result<()> {
     if path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         return fs::write(path, text).with_context(|| format!("cannot write {}", path.display()));
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mut file =
         tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write in {}", folder.display()))?;
     let whole = file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all());

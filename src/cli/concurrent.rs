@@ -19,12 +19,11 @@ use crate::measure::{
     Admission, Bound, Experiment, Held, Lane, LaneError, Quantity, Reader, Standing, Target, Times, Unit, experiment,
     in_vain,
 };
-use crate::probe::watch_for_interrupts;
-use crate::scratch::scratch;
 
 use super::figures::time;
 use super::others::warn_of_others;
 use super::output::{Format, after_printing};
+use super::scratch::scratch;
 use super::shimmed::{Shimmed, duration};
 use super::waiting::Waiting;
 use super::{Exit, Output};
@@ -122,7 +121,6 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let reader = reader(args)?;
     let enough = Enough { line: reader.pattern().clone(), times: ENOUGH };
     let scratch = scratch()?;
-    watch_for_interrupts().context("cannot watch for Ctrl-C")?;
     let setups =
         lanes.iter().map(|lane| setup(args, lane, &enough, scratch.path())).collect::<anyhow::Result<Vec<Setup>>>()?;
     let ready = setups.iter().map(|setup| setup.limits.time).max().unwrap_or_default();
@@ -324,8 +322,7 @@ fn of_bound(bound: &Bound, lane: Option<&LaneArg>, held: Option<&Held>, report: 
         }
         Standing::Open => {
             outcome.title = format!("{what} together");
-            outcome.status = Status::Undetermined;
-            outcome.reason = Some(format!(
+            outcome.leave_open(format!(
                 "{found}: these repeats lie too far apart to tell. More of them (--repeats), a longer --window, or a \
                  machine where nothing else runs would"
             ));

@@ -24,6 +24,7 @@ mod others;
 mod output;
 mod overhead;
 mod schema;
+mod scratch;
 mod shimmed;
 mod smoke;
 mod source;

@@ -132,7 +132,7 @@ fn wants_color(color: Color, terminal: bool) -> bool {
     }
 }
 
-/// The document that `--format json` prints where a command ends with exit status 2.
+/// The document that `--format json` prints where nothing can be said: of a whole command, or of one of its targets.
 #[derive(Serialize)]
 struct ErrorDocument<'a> {
     schema: &'static str,
@@ -140,6 +140,13 @@ struct ErrorDocument<'a> {
     file: Option<String>,
     line: Option<usize>,
     column: Option<usize>,
+}
+
+/// That document, in a line: what is wrong, in which file, and where in it.
+pub fn error_line(message: &str, file: Option<String>, line: Option<usize>, column: Option<usize>) -> String {
+    let document = ErrorDocument { schema: "xdoctor/error/1", message, file, line, column };
+    // Texts and numbers always serialise.
+    serde_json::to_string(&document).unwrap_or_default() + "\n"
 }
 
 /// Input that cannot be used, with the place in it where that is known.
@@ -213,16 +220,9 @@ pub fn report_error(error: &anyhow::Error, format: Format) -> Exit {
     let message = message(error);
     if format == Format::Json {
         let place = error.downcast_ref::<Unusable>();
-        let document = ErrorDocument {
-            schema: "xdoctor/error/1",
-            message: &message,
-            file: place.and_then(|p| p.file.as_ref()).map(|file| file.display().to_string()),
-            line: place.and_then(|p| p.line),
-            column: place.and_then(|p| p.column),
-        };
-        if let Ok(text) = serde_json::to_string(&document) {
-            let _ = writeln!(io::stdout(), "{text}");
-        }
+        let file = place.and_then(|place| place.file.as_ref()).map(|file| file.display().to_string());
+        let line = error_line(&message, file, place.and_then(|place| place.line), place.and_then(|place| place.column));
+        let _ = write!(io::stdout(), "{line}");
     }
     let _ = writeln!(io::stderr(), "xdoctor: {message}");
     Exit::Unusable

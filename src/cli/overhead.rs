@@ -5,18 +5,17 @@ mod text;
 
 use std::ffi::OsString;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::value_parser;
 
 use crate::check::{Outcome, Status};
 use crate::code::Code;
 use crate::measure::{self, Admission, Broken, Limit, Metric, Overhead, Plan, Role, Standing, in_vain};
-use crate::probe::watch_for_interrupts;
-use crate::scratch::scratch;
 
 use super::figures::percent;
 use super::others::warn_of_others;
 use super::output::{Format, after_printing};
+use super::scratch::scratch;
 use super::shimmed::Shimmed;
 use super::waiting::Waiting;
 use super::{Exit, Output};
@@ -79,7 +78,6 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         bail!("--deploy itself leaves nothing to compare with: the command never runs without the shim");
     }
     let scratch = scratch()?;
-    watch_for_interrupts().context("cannot watch for Ctrl-C")?;
     let setup = args.shimmed.setup(scratch.path(), &args.command, &[])?;
     let plan = Plan {
         pairs: args.pairs as usize,

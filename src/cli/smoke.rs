@@ -10,12 +10,10 @@ use anyhow::{Context, bail};
 use regex::Regex;
 
 use crate::check::{Outcome, Status};
-use crate::code::Severity;
 use crate::ladder::{Answer, Climb, Compare, Setup, Step, climb};
-use crate::probe::watch_for_interrupts;
-use crate::scratch::scratch;
 
 use super::output::{Format, after_printing};
+use super::scratch::scratch;
 use super::shimmed::Shimmed;
 use super::{Exit, Output};
 use document::document;
@@ -76,7 +74,6 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     if let Some(folder) = &args.keep {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot keep output in {}", folder.display()))?;
     }
-    watch_for_interrupts().context("cannot watch for Ctrl-C")?;
     let setup = Setup {
         log: args.keep.as_ref().map(|folder| folder.join("smoke")),
         native: !args.no_native,
@@ -104,25 +101,17 @@ fn outcome(step: &Step) -> Outcome {
     match &step.answer {
         Answer::Holds => {}
         Answer::Diagnosed(diagnosis) => {
-            outcome.status = match diagnosis.severity() {
-                Severity::Fail => Status::Fail,
-                Severity::Warn => Status::Warn,
-                Severity::Info => Status::Pass,
-            };
+            outcome.status = Status::from(diagnosis.severity());
             outcome.severity = diagnosis.severity();
             outcome.code = Some(diagnosis.code);
             outcome.expected = Some(diagnosis.expected.clone());
             outcome.actual = Some(diagnosis.actual.clone());
             outcome.fix = diagnosis.fix.clone().or_else(|| diagnosis.code.page().map(|page| page.mend.clone()));
         }
-        Answer::Undetermined(reason) => {
-            outcome.status = Status::Undetermined;
-            outcome.reason = Some(reason.clone());
-        }
+        Answer::Undetermined(reason) => outcome.leave_open(reason.clone()),
         Answer::Unobserved(code, reason) => {
-            outcome.status = Status::Undetermined;
+            outcome.leave_open(reason.clone());
             outcome.code = Some(*code);
-            outcome.reason = Some(reason.clone());
         }
         Answer::Skipped(code, reason) => {
             outcome.status = Status::Skip;

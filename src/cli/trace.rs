@@ -7,14 +7,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use crate::bundle;
 use crate::interpose::Selection;
-use crate::probe::{Child, Ended, Ending, Limits, Met, Observation, Observer, watch_for_interrupts};
-use crate::scratch::scratch;
+use crate::probe::{Child, Ended, Ending, Limits, Met, Observation, Observer};
 
 use super::output::{Format, after_printing};
+use super::scratch::scratch;
 use super::shimmed::{duration, name_and_value};
 use super::{Exit, Output};
 use document::Document;
@@ -64,7 +64,6 @@ pub fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     bundle::unpack(scratch.path())?;
     let library = scratch.path().join("lib/libxdoctor-observer.so");
     let observer = Observer::set_up(&library, &scratch.path().join("observed"), &names)?;
-    watch_for_interrupts().context("cannot watch for Ctrl-C")?;
     let (command_line, ended) = run_command(args, &observer)?;
     let observation = observer.read()?;
     let unobserved = observation.unobserved(&ended.met);

@@ -157,6 +157,13 @@ numbers! {
     }
 }
 
+impl SymbolKind {
+    /// Whether it is code that can be called: a function, or one that a resolver chooses.
+    pub fn is_function(self) -> bool {
+        matches!(self, SymbolKind::Function | SymbolKind::Ifunc)
+    }
+}
+
 numbers! {
     /// `ELF64_ST_BIND`.
     Binding(u8) {

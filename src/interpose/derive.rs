@@ -1,7 +1,5 @@
 //! An API derived from its runtime's exports, where no table has it.
 
-use crate::elf::SymbolKind;
-
 use super::api::{Api, Function, Role};
 use super::library::Library;
 
@@ -33,9 +31,8 @@ pub(super) fn guess(symbol: &str) -> Role {
 pub fn derive(runtime: &Library) -> Api {
     let mut functions = Vec::new();
     for (symbol, exports) in &runtime.exports {
-        let is_function = |kind| matches!(kind, SymbolKind::Function | SymbolKind::Ifunc);
         let export = exports.iter().find(|export| export.default || export.version.is_none());
-        let Some(export) = export.filter(|export| is_function(export.kind) && !is_cxx_or_private(symbol)) else {
+        let Some(export) = export.filter(|export| export.kind.is_function() && !is_cxx_or_private(symbol)) else {
             continue;
         };
         functions.push(Function {

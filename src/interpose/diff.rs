@@ -234,7 +234,7 @@ fn attributes(name: &str, old: &Definition<'_>, new: &Definition<'_>, changes: &
 
 fn kind_verdict(old: SymbolKind, new: SymbolKind) -> (bool, &'static str) {
     let class = |kind| match kind {
-        SymbolKind::Function | SymbolKind::Ifunc => 'f',
+        kind if kind.is_function() => 'f',
         SymbolKind::Object | SymbolKind::Common => 'd',
         SymbolKind::Tls => 't',
         _ => '?',

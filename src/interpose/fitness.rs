@@ -9,7 +9,7 @@ use crate::loader::{Environment, NotFound, Platform, Process, Reason};
 
 use super::answer::Parts;
 use super::deploy::Deploy;
-use super::judge::{judge, whole_api};
+use super::judge::{exports_none, whole_api};
 use super::library::Library;
 use super::reachable;
 use super::search_path::search_folders;
@@ -68,20 +68,19 @@ fn silent(parts: &Parts<'_, '_>) -> Option<Diagnosis> {
     let api = parts.question.api;
     let of_the_api = api.functions.iter().any(|function| parts.runtime.exports.contains_key(&function.symbol));
     let asked = parts.question.clients.is_empty() && of_the_api;
-    let judged = asked.then(|| judge(&parts.shim, api, &whole_api(api)));
-    judged?.into_iter().find(|diagnosis| diagnosis.code == Code::ExportsNothing)
+    asked.then(|| exports_none(&parts.shim, api, &whole_api(api)))?
 }
 
 /// ld.so binds a call to whatever has the name (elf/dl-lookup.c, ALLOWED_STT): where the shim has data, the call jumps into it.
 fn data(parts: &Parts<'_, '_>) -> Option<Diagnosis> {
-    let exports = |library: &Library, name: &str, kinds: &[SymbolKind]| {
-        let exports = library.exports.get(name);
-        exports.is_some_and(|exports| exports.iter().any(|export| kinds.contains(&export.kind)))
+    let has = |library: &Library, name: &str, is_it: &dyn Fn(SymbolKind) -> bool| {
+        library.exports.get(name).is_some_and(|exports| exports.iter().any(|export| is_it(export.kind)))
     };
+    let is_data = |kind| matches!(kind, SymbolKind::Object | SymbolKind::Tls | SymbolKind::Common);
     let functions = parts.question.api.functions.iter().map(|function| function.symbol.as_str());
     let functions = functions
-        .filter(|name| exports(&parts.runtime, name, &[SymbolKind::Function, SymbolKind::Ifunc]))
-        .filter(|name| exports(&parts.shim, name, &[SymbolKind::Object, SymbolKind::Tls, SymbolKind::Common]));
+        .filter(|name| has(&parts.runtime, name, &SymbolKind::is_function))
+        .filter(|name| has(&parts.shim, name, &is_data));
     let names: Vec<String> = functions.map(ToOwned::to_owned).collect();
     let actual = format!("data of that name in {}: a call would jump into it", parts.shim.name());
     let diagnosis = Diagnosis::new(Code::NotCovered, format!("functions: {}", listed(&names, 4)), actual);

@@ -43,9 +43,8 @@ pub fn miss(shim: &Library, reference: &Reference) -> Option<Miss> {
 
 /// Why each of `references` that the shim misses is missed; nothing where it covers them all.
 pub fn judge(shim: &Library, api: &Api, references: &[Reference]) -> Vec<Diagnosis> {
-    let renamed = || references.iter().any(|reference| mangled(shim, reference).is_some());
-    if !api.functions.iter().any(|function| shim.exports.contains_key(&function.symbol)) && !renamed() {
-        return vec![exports_nothing(shim, api, references)];
+    if let Some(nothing) = exports_none(shim, api, references) {
+        return vec![nothing];
     }
     let (mut misplaced, mut renamed, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for reference in references {
@@ -73,6 +72,13 @@ pub fn judge(shim: &Library, api: &Api, references: &[Reference]) -> Vec<Diagnos
     }
     diagnoses.sort_by_key(|diagnosis| std::cmp::Reverse(diagnosis.severity()));
     diagnoses
+}
+
+/// What is wrong with a shim that exports none of the API, not even under C++ names of these references.
+pub fn exports_none(shim: &Library, api: &Api, references: &[Reference]) -> Option<Diagnosis> {
+    let renamed = || references.iter().any(|reference| mangled(shim, reference).is_some());
+    let exports = api.functions.iter().any(|function| shim.exports.contains_key(&function.symbol)) || renamed();
+    (!exports).then(|| exports_nothing(shim, api, references))
 }
 
 /// The references that a client would hold if it used every function of the API.

@@ -58,7 +58,7 @@ fn annotation(out: &mut String, run: &Run<'_>, kind: &str, check: &Outcome) {
 
 /// A command's message: it ends with its line, and `%` begins an escape. The runner's log shows it as a terminal does.
 fn data(text: &str) -> String {
-    visible(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    visible(text).replace('%', "%25").replace('\n', "%0A")
 }
 
 /// A property's value, which also ends at a comma or a colon.

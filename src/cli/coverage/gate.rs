@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::check::{Location, Outcome, Results, Status, StepOutcome, Summary};
-use crate::code::Severity;
 use crate::interpose::{Blame, Coverage, Subject};
 use crate::report::{Command, Run};
 
@@ -55,11 +54,7 @@ fn outcome(args: &Args, subject: &Subject, blamed: &[Blame]) -> Outcome {
     Outcome {
         id: diagnosis.code.name().to_owned(),
         title: format!("{}{others}", subject.subject.display()),
-        status: match diagnosis.severity() {
-            Severity::Fail => Status::Fail,
-            Severity::Warn => Status::Warn,
-            Severity::Info => Status::Pass,
-        },
+        status: Status::from(diagnosis.severity()),
         severity: diagnosis.severity(),
         code: Some(diagnosis.code),
         expected: Some(diagnosis.expected.clone()),

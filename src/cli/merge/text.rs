@@ -71,11 +71,11 @@ fn check(out: &mut String, fleet: &Fleet<'_>, difference: &Difference<'_>, odd: 
         let passes = difference.answer.status == Some(Status::Pass);
         for (name, words) in [("reason:", seen.reason), ("expected:", seen.expected), ("found:", seen.actual)] {
             if let Some(words) = words.filter(|_| !passes) {
-                field(out, name, &visible(words), style);
+                field(out, name, words, style);
             }
         }
         if let Some(fix) = seen.fix.filter(|_| !passes) {
-            field(out, "fix:", &visible(fix), style);
+            field(out, "fix:", fix, style);
         }
         if all > 1 {
             field(out, "on:", &hosts::fold(variant.hosts.iter().copied()), style);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::super::output::error_line;
 use super::{Modelled, found, found_by, requester, scope, shown};
 use crate::elf::{Escaped, escape};
 use crate::loader::{Loaded, Unmodelled};
@@ -88,9 +89,5 @@ pub fn refused(modelled: &Modelled<'_, '_>) -> Vec<Refused> {
 
 /// The line of a target that cannot be modelled, in place of its document.
 pub fn unmodelled(error: &Unmodelled) -> String {
-    let (message, file) = (error.to_string(), shown(error.path()));
-    let document = serde_json::json!({
-        "schema": "xdoctor/error/1", "message": message, "file": file, "line": null, "column": null
-    });
-    format!("{document}\n")
+    error_line(&error.to_string(), Some(shown(error.path())), None, None)
 }
