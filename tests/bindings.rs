@@ -130,6 +130,7 @@ fn several_targets_give_a_document_a_line_in_order_and_one_that_cannot_be_read_s
     let documents: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let schemas: Vec<&str> = documents.iter().map(|document| document["schema"].as_str().unwrap()).collect();
     assert_eq!(schemas, ["xdoctor/bindings/1", "xdoctor/error/1", "xdoctor/bindings/1", "xdoctor/bindings/1"]);
+    assert!(run.stdout.lines().all(|line| line.starts_with("{\"schema\":")), "the first member: {}", run.stdout);
     assert_eq!(documents[0]["target"], text(&program));
     assert_eq!(documents[2]["target"], text(&library));
     assert_eq!(documents[0], documents[3]);
